@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/go-json-experiment/json/jsontext"
-
-	"erpgraph/internal/doctype"
+	"erpgraph/loaders"
 )
 
 // Result is the finished answer of a root field: the engine has executed the whole
@@ -36,17 +34,5 @@ func (r Ref) MarshalGQL(w io.Writer) { _, _ = io.WriteString(w, "null") }
 func (r *Ref) UnmarshalGQL(any) error { return fmt.Errorf("a reference can't be an input") }
 
 // Row is a document, child row or local row as it was read: what a hand-written
-// resolver gets as its object. Values are the raw JSON that ERPNext or Postgres
-// gave; a field that was not asked for, or that the caller may not read, is absent.
-type Row struct {
-	Type *doctype.Type
-
-	columns *columns
-	values  []jsontext.Value
-}
-
-// columns is the header that all rows of one read share.
-type columns struct {
-	names []string
-	index map[string]int
-}
+// resolver gets as its object.
+type Row = loaders.Row

@@ -1,0 +1,287 @@
+// Package app puts erpgraph together: settings, the database, the REST client, the
+// engine, the HTTP door. Nothing imports it but main and the tests, which start the
+// real App on port 0.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"golang.org/x/sync/errgroup"
+
+	"erpgraph/graph"
+	"erpgraph/internal/apierror"
+	"erpgraph/internal/auth"
+	"erpgraph/internal/doctype"
+	"erpgraph/internal/engine"
+	"erpgraph/internal/frappe"
+	"erpgraph/internal/httpapi"
+	"erpgraph/internal/postgres"
+	"erpgraph/loaders"
+	"erpgraph/migrations"
+	"erpgraph/resolvers"
+	"erpgraph/schema"
+	"erpgraph/web"
+)
+
+const (
+	// proofTime is how long an accepted credential may read local rows without being
+	// asked about again.
+	proofTime = time.Minute
+	drainTime = 10 * time.Second
+)
+
+// App is a running erpgraph.
+type App struct {
+	cfg      Config
+	log      *slog.Logger
+	db       *postgres.DB
+	frappe   *frappe.Client
+	site     *loaders.Site
+	registry *doctype.Registry
+	handler  http.Handler
+	migrated atomic.Bool
+	// reached tells that ERPNext has answered since the start.
+	reached atomic.Bool
+}
+
+// Options are what tests and the demo bend.
+type Options struct {
+	// Playground configures the start page.
+	Playground web.Options
+	// Progress is told how much of the embedded database's first download is done.
+	Progress func(done, total int64)
+	// DB is used instead of opening one.
+	DB *postgres.DB
+	// HTTPClient reaches ERPNext; nil is a pool of its own.
+	HTTPClient *http.Client
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+}
+
+// New opens the database and puts the parts together. Close ends it.
+func New(ctx context.Context, cfg Config, log *slog.Logger, opts Options) (*App, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	a := &App{cfg: cfg, log: log, db: opts.DB}
+	var err error
+	if a.registry, _, err = doctype.Load(schema.FS); err != nil {
+		return nil, fmt.Errorf("load the schema: %w", err)
+	}
+	a.frappe, err = frappe.New(frappe.Config{
+		BaseURL: cfg.ERPNextURL, MaxConcurrent: cfg.MaxUpstream, Timeout: cfg.UpstreamTimeout, Logger: log, HTTPClient: opts.HTTPClient,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if a.db == nil {
+		a.db, err = postgres.Open(ctx, postgres.Config{URL: cfg.DatabaseURL, DataDir: cfg.DataDir, Logger: log, Progress: opts.Progress})
+		if err != nil {
+			return nil, fmt.Errorf("open the database: %w", err)
+		}
+	}
+	if err := a.assemble(opts); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+// assemble wires engine, resolvers and HTTP.
+func (a *App) assemble(opts Options) error {
+	a.site = loaders.NewSite(a.frappe.TimeZone)
+	e := engine.New(engine.Config{
+		Registry: a.registry,
+		Loaders: loaders.Config{
+			Upstream: a.frappe, Local: a.db, Site: a.site,
+			Proofs: loaders.NewProofs(proofTime, opts.Now), MaxCalls: a.cfg.MaxUpstreamCalls,
+		},
+		Credential: credential,
+		FileURL:    a.cfg.fileURL,
+		MaxPage:    a.cfg.MaxPage,
+		Logger:     a.log,
+	})
+	parsed, err := schema.Parse()
+	if err != nil {
+		return err
+	}
+	executable := graph.New(parsed, &resolvers.Resolver{Engine: e, Now: opts.Now})
+	e.Bind(func(ctx context.Context, typename string, f graphql.CollectedField, row *engine.Row) (graphql.Marshaler, bool) {
+		return graph.CustomField(ctx, executable, typename, f, row)
+	})
+	playground, err := web.Handler(opts.Playground)
+	if err != nil {
+		return fmt.Errorf("playground: %w", err)
+	}
+	a.handler, err = httpapi.New(httpapi.Options{
+		Schema:        executable,
+		Introspection: a.cfg.Introspection,
+		Limits: httpapi.Limits{
+			BodyBytes: a.cfg.MaxBody, Depth: a.cfg.MaxDepth, Cost: a.cfg.MaxCost, Time: a.cfg.OperationTimeout,
+		},
+		Hooks: httpapi.Hooks{
+			AroundResponses: func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+				return traceResponse(ctx, func(ctx context.Context) *graphql.Response {
+					response := e.AroundResponse(ctx, next)
+					logTrace(ctx)
+					return response
+				})
+			},
+			Trace: func(ctx context.Context) any { return traceOf(ctx).report() },
+		},
+		Playground: playground,
+		Files:      fileHandler(a.frappe),
+		Ready: []httpapi.ReadyCheck{
+			{Name: "postgres", Required: true, Check: a.checkPostgres},
+			{Name: "erpnext", Check: a.checkERPNext},
+		},
+		Logger: a.log,
+	})
+	return err
+}
+
+func credential(ctx context.Context) (frappe.Credential, error) {
+	id, err := auth.FromContext(ctx)
+	if err != nil {
+		return frappe.Credential{}, err
+	}
+	return id.Credential(), nil
+}
+
+// Handler is the HTTP door, for tests.
+func (a *App) Handler() http.Handler { return a.handler }
+
+// DB is the app's database, for the demo's rows and tests.
+func (a *App) DB() *postgres.DB { return a.db }
+
+// Migrate brings the database up to the migrations and checks local types against it.
+func (a *App) Migrate(ctx context.Context) error {
+	if err := postgres.Migrate(ctx, a.db, migrations.FS); err != nil {
+		return fmt.Errorf("migrate the database: %w", err)
+	}
+	var local []*doctype.Type
+	for _, t := range a.registry.Types() {
+		if t.Source == doctype.Local {
+			local = append(local, t)
+		}
+	}
+	if err := a.db.CheckColumns(ctx, local); err != nil {
+		return fmt.Errorf("compare local types with the database: %w", err)
+	}
+	a.migrated.Store(true)
+	return nil
+}
+
+// Run serves on the listener until ctx ends. ERPNext and a database of one's own may be
+// down at the start: the server comes up, says so on /readyz, and tries again.
+func (a *App) Run(ctx context.Context, listener net.Listener) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.prepare(ctx) })
+	group.Go(func() error { return httpapi.Serve(ctx, listener, a.handler, drainTime, a.log) })
+	return group.Wait()
+}
+
+// prepare migrates and asks the site what it is, again and again until both have
+// worked once.
+func (a *App) prepare(ctx context.Context) error {
+	const retry = 5 * time.Second
+	ticker := time.NewTicker(retry)
+	defer ticker.Stop()
+	for {
+		if !a.migrated.Load() {
+			if err := a.Migrate(ctx); err != nil {
+				if apierror.CodeOf(err) != apierror.UpstreamUnavailable && ctx.Err() == nil {
+					return err // a broken migration does not mend itself
+				}
+				a.log.WarnContext(ctx, "the database can't be reached; local types don't answer yet", "error", err)
+			}
+		}
+		if !a.reached.Load() {
+			if err := a.meetSite(ctx); err != nil && ctx.Err() == nil {
+				a.log.WarnContext(ctx, "ERPNext can't be reached; upstream types don't answer yet", "setting", "ERPNEXT_URL", "url", a.cfg.ERPNextURL, "error", err)
+			}
+		}
+		if a.migrated.Load() && a.reached.Load() {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// meetSite asks the site for its time zone, and with a service account for its version.
+func (a *App) meetSite(ctx context.Context) error {
+	loc, err := a.site.Location(ctx)
+	if err != nil {
+		return err
+	}
+	a.reached.Store(true)
+	if a.cfg.ServiceKey == "" {
+		a.log.InfoContext(ctx, "ERPNext answers", "timeZone", loc.String(), "version", "not asked (no ERPNEXT_SERVICE_KEY), taken as 15")
+		return nil
+	}
+	cred, err := frappe.ParseAuthorization("token " + a.cfg.ServiceKey)
+	if err != nil {
+		return &SettingError{"ERPNEXT_SERVICE_KEY", "must be key:secret"}
+	}
+	versions, err := a.frappe.Versions(ctx, cred)
+	if err != nil {
+		return fmt.Errorf("ask for the site's version: %w", err)
+	}
+	a.frappe.SetVersion(versions)
+	a.log.InfoContext(ctx, "ERPNext answers", "timeZone", loc.String(), "frappe", versions.Frappe, "erpnext", versions.ERPNext)
+	return nil
+}
+
+func (a *App) checkPostgres(ctx context.Context) error {
+	if err := a.db.Ping(ctx); err != nil {
+		return err
+	}
+	if !a.migrated.Load() {
+		return apierror.New(apierror.UpstreamUnavailable, "the migrations have not run yet")
+	}
+	return nil
+}
+
+func (a *App) checkERPNext(ctx context.Context) error {
+	_, err := a.frappe.TimeZone(ctx)
+	return err
+}
+
+// Close ends what New opened.
+func (a *App) Close() error {
+	if a.frappe != nil {
+		a.frappe.Close()
+	}
+	if a.db != nil {
+		return a.db.Close()
+	}
+	return nil
+}
+
+// NewLogger makes the logger of a process.
+func NewLogger(w io.Writer, cfg Config) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(cfg.LogLevel)); err != nil {
+		level = slog.LevelInfo
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}

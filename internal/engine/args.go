@@ -1,0 +1,156 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+
+	"erpgraph/internal/apierror"
+)
+
+// arguments are the coerced arguments of one field. Numbers are json.Number, so that a
+// Decimal written in the query keeps its digits.
+type arguments map[string]any
+
+// argumentsOf reads the arguments of a field; absent is not null.
+func argumentsOf(f graphql.CollectedField, vars map[string]any) arguments {
+	out := arguments{}
+	for _, def := range f.Definition.Arguments {
+		v := def.DefaultValue
+		if a := f.Arguments.ForName(def.Name); a != nil {
+			v = a.Value
+		}
+		if value, ok := goValue(v, vars); ok {
+			out[def.Name] = value
+		}
+	}
+	return out
+}
+
+// goValue turns a query value into nil, bool, string, json.Number, []any or map; ok is
+// false for a variable that was not given.
+func goValue(v *ast.Value, vars map[string]any) (value any, ok bool) {
+	if v == nil {
+		return nil, false
+	}
+	switch v.Kind {
+	case ast.Variable:
+		given, ok := vars[v.Raw]
+		if !ok {
+			if v.VariableDefinition == nil || v.VariableDefinition.DefaultValue == nil {
+				return nil, false
+			}
+			return goValue(v.VariableDefinition.DefaultValue, vars)
+		}
+		return plainValue(given), true
+	case ast.IntValue, ast.FloatValue:
+		return json.Number(v.Raw), true
+	case ast.BooleanValue:
+		return v.Raw == "true", true
+	case ast.NullValue:
+		return nil, true
+	case ast.ListValue:
+		list := make([]any, 0, len(v.Children))
+		for _, c := range v.Children {
+			if item, ok := goValue(c.Value, vars); ok {
+				list = append(list, item)
+			} else {
+				list = append(list, nil)
+			}
+		}
+		return list, true
+	case ast.ObjectValue:
+		object := make(map[string]any, len(v.Children))
+		for _, c := range v.Children {
+			if item, ok := goValue(c.Value, vars); ok {
+				object[c.Name] = item
+			}
+		}
+		return object, true
+	default:
+		return v.Raw, true
+	}
+}
+
+// plainValue brings a variable's value to the same forms.
+func plainValue(v any) any {
+	switch v := v.(type) {
+	case int:
+		return json.Number(strconv.Itoa(v))
+	case int64:
+		return json.Number(strconv.FormatInt(v, 10))
+	case float64:
+		return json.Number(strconv.FormatFloat(v, 'f', -1, 64))
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = plainValue(v[i])
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, value := range v {
+			out[key] = plainValue(value)
+		}
+		return out
+	default:
+		return v
+	}
+}
+
+// text gives a String or ID argument, "" when absent or null.
+func (a arguments) text(name string) string {
+	switch v := a[name].(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	default:
+		return ""
+	}
+}
+
+// int gives an Int argument; ok is false when absent or null.
+func (a arguments) int(name string) (n int, ok bool, err error) {
+	v, given := a[name].(json.Number)
+	if !given {
+		return 0, false, nil
+	}
+	i, err := v.Int64()
+	if err != nil || i > math.MaxInt32 || i < math.MinInt32 {
+		return 0, false, badInput(name, "%s is not an Int", v)
+	}
+	return int(i), true, nil
+}
+
+// list gives a list argument; one value stands for a list of one, as GraphQL has it.
+func (a arguments) list(name string) []any {
+	switch v := a[name].(type) {
+	case nil:
+		return nil
+	case []any:
+		return v
+	default:
+		return []any{v}
+	}
+}
+
+func (a arguments) texts(name string) ([]string, error) {
+	var out []string
+	for i, v := range a.list(name) {
+		s, ok := v.(string)
+		if !ok {
+			return nil, badInput(fmt.Sprintf("%s.%d", name, i), "must be text")
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func badInput(field, format string, args ...any) error {
+	return apierror.New(apierror.BadUserInput, "%s: %s", field, fmt.Sprintf(format, args...)).About("", "", field)
+}

@@ -1,0 +1,400 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"erpgraph/internal/doctype"
+	"erpgraph/internal/frappe"
+	"erpgraph/loaders"
+)
+
+// builtins are the root fields of schema/core.graphqls.
+var builtins = map[string]func(*execution, graphql.CollectedField) (task, error){
+	"node":        nodeRoot,
+	"nodes":       nodeRoot,
+	"document":    documentRoot,
+	"documents":   documentsRoot,
+	"linkOptions": linkOptionsRoot,
+	"search":      searchRoot,
+	"me":          meRoot,
+}
+
+// nodeTask reads objects by global id.
+type nodeTask struct {
+	rootField
+	many    bool
+	ids     []string
+	dynamic *dynamicSelection
+	got     []*object
+}
+
+func nodeRoot(x *execution, f graphql.CollectedField) (task, error) {
+	args := argumentsOf(f, x.op.Variables)
+	t := &nodeTask{rootField: rootField{x, f}, many: f.Name == "nodes", ids: []string{args.text("id")}}
+	if t.many {
+		var err error
+		if t.ids, err = args.texts("ids"); err != nil {
+			return nil, err
+		}
+		if len(t.ids) > x.engine.cfg.MaxPage {
+			return nil, badInput("ids", "has %d ids; %d are allowed", len(t.ids), x.engine.cfg.MaxPage)
+		}
+	}
+	t.got = make([]*object, len(t.ids))
+	var err error
+	t.dynamic, err = x.comp.dynamic(f)
+	return t, err
+}
+
+func (t *nodeTask) place(i int) place {
+	at := t.at()
+	if t.many {
+		at.index = i
+	}
+	return at
+}
+
+func (t *nodeTask) start() {
+	for i, id := range t.ids {
+		key, name, err := decodeID(id)
+		target := t.x.engine.registry.ByKey(key)
+		if err == nil && (target == nil || target.Source == doctype.Child) {
+			err = badInput("id", "is of a type that is not in the graph")
+		}
+		var sel *selection
+		if err == nil {
+			sel, err = t.x.comp.dynamicFor(t.dynamic, target)
+		}
+		if err != nil {
+			t.x.fail(err, t.place(i))
+			continue
+		}
+		t.x.next.document(target, docWant{
+			name: name, sel: sel, at: t.place(i), single: !t.many && target.Source == doctype.Upstream,
+			into: func(o *object) { t.got[i] = o },
+		})
+	}
+}
+
+func (t *nodeTask) plan(p *plan) {
+	for typ, sel := range t.dynamic.byTyp {
+		p.document(0, typ)
+		p.selection(1, sel)
+	}
+}
+
+func (t *nodeTask) write(w *writer) *Result {
+	if !t.many {
+		return t.finish(w, t.got[0] != nil && w.object(t.got[0]))
+	}
+	return t.finish(w, w.objects(t.got, t.f.Definition.Type))
+}
+
+// rawTask reads something by one function and writes it by another: for root fields
+// whose answer is not made of the registry's types.
+type rawTask struct {
+	rootField
+	calls int
+	read  func(ctx context.Context) error
+	show  func(w *writer)
+	// empty is what is shown when the read failed: null, or an empty list where the
+	// contract has no null.
+	empty string
+	err   error
+}
+
+func (t *rawTask) start() {
+	if t.err != nil {
+		t.x.fail(t.err, t.at())
+		return
+	}
+	t.x.next.others = append(t.x.next.others, call{
+		run: func(ctx context.Context) { t.err = t.read(ctx) },
+		deliver: func() {
+			if t.err != nil {
+				t.x.fail(t.err, t.at())
+			}
+		},
+	})
+}
+
+func (t *rawTask) plan(p *plan) { p.extra += t.calls }
+
+func (t *rawTask) write(w *writer) *Result {
+	if t.err != nil {
+		w.b = append(w.b, t.empty...)
+	} else {
+		t.show(w)
+	}
+	return t.finish(w, true)
+}
+
+// documentRoot gives any document as JSON.
+func documentRoot(x *execution, f graphql.CollectedField) (task, error) {
+	args := argumentsOf(f, x.op.Variables)
+	var doc map[string]jsontext.Value
+	t := &rawTask{rootField: rootField{x, f}, calls: 1, empty: "null"}
+	t.read = func(ctx context.Context) (err error) {
+		doc, err = x.set.AnyDocument(ctx, args.text("doctype"), args.text("name"))
+		return err
+	}
+	t.show = func(w *writer) { w.rawObject(doc) }
+	return t, nil
+}
+
+// rawObject writes a document as ERPNext sent it, keys in their order.
+func (w *writer) rawObject(doc map[string]jsontext.Value) {
+	w.b = append(w.b, '{')
+	keys := make([]string, 0, len(doc))
+	for k := range doc {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for i, k := range keys {
+		if i > 0 {
+			w.b = append(w.b, ',')
+		}
+		w.b = append(appendQuoted(w.b, k), ':')
+		if v := doc[k]; len(v) > 0 {
+			w.b = append(w.b, v...)
+		} else {
+			w.null()
+		}
+	}
+	w.b = append(w.b, '}')
+}
+
+// linkOptionsRoot gives what ERPNext's own link field would show the caller.
+func linkOptionsRoot(x *execution, f graphql.CollectedField) (task, error) {
+	args := argumentsOf(f, x.op.Variables)
+	t := &rawTask{rootField: rootField{x, f}, calls: 1, empty: "[]"}
+	limit, err := x.pageSize(args)
+	q := frappe.LinkQuery{DocType: args.text("doctype"), Text: args.text("text"), Limit: limit}
+	if err == nil {
+		q.Filters, err = plainFilters(args["filters"])
+	}
+	t.err = err
+	fields := graphql.CollectFields(x.op, f.Selections, []string{"LinkOption"})
+	var options []frappe.LinkOption
+	t.read = func(ctx context.Context) (err error) {
+		if err = x.set.CheckAnyReadable(ctx, q.DocType, filterFields(q.Filters)); err == nil {
+			options, err = x.set.LinkOptions(ctx, q)
+		}
+		return err
+	}
+	t.show = func(w *writer) {
+		w.b = append(w.b, '[')
+		for i, o := range options {
+			if i > 0 {
+				w.b = append(w.b, ',')
+			}
+			w.strings(fields, map[string]string{
+				"__typename": "LinkOption", "name": o.Name, "label": o.Label, "description": o.Description,
+			}, nil)
+		}
+		w.b = append(w.b, ']')
+	}
+	return t, nil
+}
+
+// strings writes an object of text fields; empty texts are null but for names. other
+// writes the fields that are no text.
+func (w *writer) strings(fields []graphql.CollectedField, values map[string]string, other func(f graphql.CollectedField)) {
+	w.b = append(w.b, '{')
+	first := true
+	for _, f := range fields {
+		w.key(&first, f.Alias)
+		value, ok := values[f.Name]
+		switch {
+		case ok && (value != "" || nonNull(f)):
+			w.b = appendQuoted(w.b, value)
+		case !ok && other != nil:
+			other(f)
+		default:
+			w.null()
+		}
+	}
+	w.b = append(w.b, '}')
+}
+
+func (x *execution) pageSize(args arguments) (int, error) {
+	n, ok, err := args.int("first")
+	if err != nil {
+		return 0, err
+	}
+	if !ok {
+		return x.engine.cfg.DefaultPage, nil
+	}
+	if n < 1 || n > x.engine.cfg.MaxPage {
+		return 0, badInput("first", "must be between 1 and %d", x.engine.cfg.MaxPage)
+	}
+	return n, nil
+}
+
+// meRoot gives the caller as ERPNext knows him.
+func meRoot(x *execution, f graphql.CollectedField) (task, error) {
+	fields := graphql.CollectFields(x.op, f.Selections, []string{"Me"})
+	wants := func(name string) bool {
+		return slices.ContainsFunc(fields, func(f graphql.CollectedField) bool { return f.Name == name })
+	}
+	t := &rawTask{rootField: rootField{x, f}, calls: 1, empty: "null"}
+	var user, fullName string
+	var roles []string
+	if wants("fullName") {
+		t.calls++
+	}
+	if wants("roles") {
+		t.calls++
+	}
+	t.read = func(ctx context.Context) (err error) {
+		if user, err = x.set.LoggedUser(ctx); err != nil {
+			return err
+		}
+		return joined(loaders.Parallel(2, func(i int) (err error) {
+			switch {
+			case i == 0 && wants("roles"):
+				roles, err = x.set.Roles(ctx, user)
+			case i == 1 && wants("fullName"):
+				fullName, err = x.set.FullName(ctx, user)
+			}
+			return err
+		}))
+	}
+	t.show = func(w *writer) {
+		w.strings(fields, map[string]string{"__typename": "Me", "user": user, "fullName": fullName}, func(graphql.CollectedField) {
+			b, err := json.Marshal(roles)
+			if err != nil || roles == nil {
+				b = []byte("[]")
+			}
+			w.b = append(w.b, b...)
+		})
+	}
+	return t, nil
+}
+
+func joined(errs []error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// searchTask looks for text in several DocTypes, as their link fields would.
+type searchTask struct {
+	rawTask
+	doctypes []string
+}
+
+// maxSearchTypes bounds the calls of one search.
+const maxSearchTypes = 10
+
+func searchRoot(x *execution, f graphql.CollectedField) (task, error) {
+	args := argumentsOf(f, x.op.Variables)
+	t := &searchTask{rawTask: rawTask{rootField: rootField{x, f}, empty: "[]"}}
+	var limit int
+	if t.doctypes, t.err = args.texts("doctypes"); t.err == nil {
+		limit, t.err = x.pageSize(args)
+	}
+	if t.err == nil && (len(t.doctypes) == 0 || len(t.doctypes) > maxSearchTypes) {
+		t.err = badInput("doctypes", "must name 1 to %d DocTypes", maxSearchTypes)
+	}
+	t.calls = len(t.doctypes)
+	fields := graphql.CollectFields(x.op, f.Selections, []string{"SearchHit"})
+	found := make([][]frappe.LinkOption, len(t.doctypes))
+	objects := map[string]*object{}
+	t.read = func(ctx context.Context) error {
+		return joined(loaders.Parallel(len(t.doctypes), func(i int) (err error) {
+			found[i], err = x.set.LinkOptions(ctx, frappe.LinkQuery{DocType: t.doctypes[i], Text: args.text("text"), Limit: limit})
+			return err
+		}))
+	}
+	t.show = func(w *writer) { t.hits(w, fields, found, objects) }
+	return &searchWithDocuments{searchTask: t, fields: fields, found: found, objects: objects}, nil
+}
+
+func (t *searchTask) hits(w *writer, fields []graphql.CollectedField, found [][]frappe.LinkOption, objects map[string]*object) {
+	w.b = append(w.b, '[')
+	first := true
+	for i, options := range found {
+		for _, o := range options {
+			if !first {
+				w.b = append(w.b, ',')
+			}
+			first = false
+			w.strings(fields, map[string]string{
+				"__typename": "SearchHit", "doctype": t.doctypes[i], "name": o.Name, "label": o.Label, "description": o.Description,
+			}, func(f graphql.CollectedField) {
+				linked := objects[hitKey(f.Alias, t.doctypes[i], o.Name)]
+				if linked == nil || !w.object(linked) {
+					w.null()
+				}
+			})
+		}
+	}
+	w.b = append(w.b, ']')
+}
+
+func hitKey(alias, key, name string) string { return fmt.Sprintf("%s\x00%s\x00%s", alias, key, name) }
+
+// searchWithDocuments reads the documents of the hits in the next level.
+type searchWithDocuments struct {
+	*searchTask
+	fields  []graphql.CollectedField
+	found   [][]frappe.LinkOption
+	objects map[string]*object
+}
+
+func (t *searchWithDocuments) start() {
+	if t.err != nil {
+		t.x.fail(t.err, t.at())
+		return
+	}
+	t.x.next.others = append(t.x.next.others, call{
+		run: func(ctx context.Context) { t.err = t.read(ctx) },
+		deliver: func() {
+			if t.err != nil {
+				t.x.fail(t.err, t.at())
+				return
+			}
+			index := 0
+			for i, options := range t.found {
+				for _, o := range options {
+					t.expand(index, t.doctypes[i], o.Name)
+					index++
+				}
+			}
+		},
+	})
+}
+
+func (t *searchWithDocuments) expand(index int, key, name string) {
+	for _, f := range t.fields {
+		if f.Name != "document" {
+			continue
+		}
+		at := place{field: t.f.Field, index: index, leaf: f.Alias}
+		target := t.x.engine.registry.ByKey(key)
+		if target == nil || !target.IsDocument() {
+			target = foreignType(key)
+		}
+		sel, err := t.x.comp.object(target, target.Name, f)
+		if err != nil {
+			t.x.failOnce(err, at, failure{field: f.Field})
+			continue
+		}
+		into := func(o *object) { t.objects[hitKey(f.Alias, key, name)] = o }
+		if sel.shallow || target.Name == foreignName {
+			into(&object{name: name, sel: sel, at: at})
+			continue
+		}
+		t.x.next.document(target, docWant{name: name, sel: sel, at: at, into: into})
+	}
+}

@@ -1,0 +1,216 @@
+// Package engine executes the generated fields of the graph. A root field's whole
+// subtree is planned at once and read breadth first: all documents, child rows and
+// reverse links of a level come in one call for each DocType, whatever the number of
+// rows, and nothing depends on timers or on the order in which goroutines run. gqlgen
+// parses, validates, runs hand-written resolvers and puts the finished parts together.
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/99designs/gqlgen/graphql"
+
+	"erpgraph/internal/apierror"
+	"erpgraph/internal/doctype"
+	"erpgraph/internal/frappe"
+	"erpgraph/loaders"
+)
+
+// Config is what an Engine needs.
+type Config struct {
+	Registry *doctype.Registry
+	Loaders  loaders.Config
+	// Credential gives the caller's credential, or an UNAUTHENTICATED error.
+	Credential func(context.Context) (frappe.Credential, error)
+	// FileURL makes the absolute URL of an attached file ("/files/x", "/private/files/x").
+	FileURL func(path string) string
+	// DefaultPage and MaxPage bound the pages of lists; 0 means 20 and 500.
+	DefaultPage, MaxPage int
+	Logger               *slog.Logger
+}
+
+// CustomField runs a hand-written resolver of a generated type on one row; the
+// generator writes it (graph.CustomField).
+type CustomField func(ctx context.Context, typename string, f graphql.CollectedField, row *Row) (graphql.Marshaler, bool)
+
+// Engine executes generated fields.
+type Engine struct {
+	cfg      Config
+	registry *doctype.Registry
+	roots    map[string]root
+	rowLinks map[*doctype.Field]*doctype.Reverse // of local @reverse lists
+	custom   CustomField
+}
+
+// New makes an Engine.
+func New(cfg Config) *Engine {
+	if cfg.DefaultPage <= 0 {
+		cfg.DefaultPage = 20
+	}
+	if cfg.MaxPage <= 0 {
+		cfg.MaxPage = 500
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	cfg.Loaders.Registry = cfg.Registry
+	e := &Engine{cfg: cfg, registry: cfg.Registry, roots: rootsOf(cfg.Registry), rowLinks: map[*doctype.Field]*doctype.Reverse{}}
+	for _, t := range cfg.Registry.Types() {
+		for _, f := range t.Fields {
+			if f.Kind == doctype.ReverseList {
+				target := cfg.Registry.ByKey(f.Target)
+				e.rowLinks[f] = &doctype.Reverse{Name: f.Name, From: target.Key, Field: target.Field(f.Options).Column}
+			}
+		}
+	}
+	return e
+}
+
+// Bind tells the engine how to run hand-written resolvers. It is called once, before
+// the first request: the resolvers need the engine, and the engine them.
+func (e *Engine) Bind(custom CustomField) { e.custom = custom }
+
+type executionKey struct{}
+
+// AroundResponse gives each response, and so each event of a subscription, an
+// execution of its own: loaders live no longer than that and serve one credential.
+func (e *Engine) AroundResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	return next(context.WithValue(ctx, executionKey{}, &execution{engine: e}))
+}
+
+// Resolve gives the finished answer of the root field at hand. The first root field of
+// a response runs all of them, so that they share levels, documents and calls.
+func (e *Engine) Resolve(ctx context.Context) (*Result, error) {
+	x, ok := ctx.Value(executionKey{}).(*execution)
+	fc := graphql.GetFieldContext(ctx)
+	if !ok || fc == nil {
+		return nil, errors.New("no execution in the context: the response hook of the engine is not installed")
+	}
+	x.once.Do(func() { x.run(ctx) })
+	if x.fatal != nil {
+		return nil, x.fatal
+	}
+	return x.results[fc.Field.Alias], nil
+}
+
+// Stats are the facts of an execution for the operation's log line.
+type Stats struct{ UpstreamCalls int }
+
+// StatsOf gives the facts of the response's execution so far.
+func StatsOf(ctx context.Context) (Stats, bool) {
+	x, ok := ctx.Value(executionKey{}).(*execution)
+	if !ok || x.set == nil {
+		return Stats{}, false
+	}
+	return Stats{UpstreamCalls: x.set.Calls()}, true
+}
+
+// execution is one response.
+type execution struct {
+	engine *Engine
+
+	once    sync.Once
+	fatal   error
+	results map[string]*Result
+
+	ctx  context.Context
+	op   *graphql.OperationContext
+	set  *loaders.Set
+	comp *compiler
+	next *level
+
+	mu     sync.Mutex
+	errs   []*located
+	failed map[failure]bool
+}
+
+// run plans, reads and writes every generated root field of the operation.
+func (x *execution) run(ctx context.Context) {
+	defer func() {
+		if p := recover(); p != nil {
+			x.fatal = x.recovered(ctx, p)
+		}
+	}()
+	cred, err := x.engine.cfg.Credential(ctx)
+	if err != nil {
+		x.fatal = err
+		return
+	}
+	x.ctx, x.op = ctx, graphql.GetOperationContext(ctx)
+	x.set = loaders.NewSet(x.engine.cfg.Loaders, cred)
+	x.comp = &compiler{engine: x.engine, op: x.op, sink: x.set}
+	x.results, x.failed, x.next = map[string]*Result{}, map[failure]bool{}, newLevel()
+
+	tasks, err := x.compileRoots()
+	if err == nil {
+		err = x.checkPlan(tasks)
+	}
+	if err != nil {
+		x.fatal = err
+		return
+	}
+	for _, t := range tasks {
+		t.start()
+	}
+	if err := x.levels(); err != nil {
+		x.fatal = err
+		return
+	}
+	loc := x.location()
+	for _, t := range tasks {
+		x.results[t.field().Alias] = t.write(&writer{x: x, loc: loc})
+	}
+	x.reportErrors(ctx)
+}
+
+// levels reads level after level until nothing more is asked for.
+func (x *execution) levels() error {
+	for !x.next.empty() {
+		if err := context.Cause(x.ctx); err != nil {
+			return deadline(err)
+		}
+		now := x.next
+		x.next = newLevel()
+		calls := now.calls(x)
+		var wg sync.WaitGroup
+		panics := make([]error, len(calls))
+		for i, c := range calls {
+			wg.Go(func() {
+				defer func() {
+					if p := recover(); p != nil {
+						panics[i] = x.recovered(x.ctx, p)
+					}
+				}()
+				c.run(x.ctx)
+			})
+		}
+		wg.Wait()
+		if err := errors.Join(panics...); err != nil {
+			return err
+		}
+		for _, c := range calls {
+			c.deliver()
+		}
+	}
+	return nil
+}
+
+// recovered turns a panic into the operation's INTERNAL error by gqlgen's recover
+// function, which logs it with its stack.
+func (x *execution) recovered(ctx context.Context, p any) error {
+	if op := graphql.GetOperationContext(ctx); op != nil && op.RecoverFunc != nil {
+		return op.Recover(ctx, p)
+	}
+	return fmt.Errorf("panic: %v", p)
+}
+
+func deadline(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return apierror.Wrap(apierror.UpstreamTimeout, err, "the operation did not finish within its time limit")
+	}
+	return err
+}

@@ -1,0 +1,269 @@
+package engine
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"erpgraph/internal/doctype"
+	"erpgraph/loaders"
+)
+
+// where reads a where argument of type t into a tree of checked conditions. Keys come
+// in the order of their names, so that equal arguments make equal trees.
+func (e *Engine) where(t *doctype.Type, v any, path string) (*loaders.Expr, error) {
+	object, ok := v.(map[string]any)
+	if !ok {
+		return nil, nil // absent or null: no condition
+	}
+	out := &loaders.Expr{}
+	for _, key := range sortedKeys(object) {
+		at := path + "." + key
+		kid, err := e.whereKey(t, key, object[key], at)
+		if err != nil {
+			return nil, err
+		}
+		if kid != nil {
+			out.And = append(out.And, kid)
+		}
+	}
+	return out, nil
+}
+
+func (e *Engine) whereKey(t *doctype.Type, key string, v any, at string) (*loaders.Expr, error) {
+	f := t.Field(key)
+	switch {
+	case f != nil && (f.Kind == doctype.Table || f.Kind == doctype.ReverseList):
+		return e.whereRows(f, v, at)
+	case f != nil:
+		return whereField(f, v, at)
+	case key == "or" || key == "and":
+		if v == nil {
+			return nil, nil
+		}
+		var kids []*loaders.Expr
+		for i, item := range (arguments{key: v}).list(key) {
+			kid, err := e.where(t, item, fmt.Sprintf("%s.%d", at, i))
+			if err != nil {
+				return nil, err
+			}
+			if kid != nil {
+				kids = append(kids, kid)
+			}
+		}
+		if len(kids) == 0 {
+			return nil, badInput(at, "must not be an empty list")
+		}
+		if key == "or" {
+			return &loaders.Expr{Or: kids}, nil
+		}
+		return &loaders.Expr{And: kids}, nil
+	case key == "not":
+		kid, err := e.where(t, v, at)
+		if err != nil || kid == nil {
+			return nil, err
+		}
+		return &loaders.Expr{Not: kid}, nil
+	default:
+		return nil, badInput(at, "%s has no such field", t.Name)
+	}
+}
+
+// whereRows reads the condition that some row of a child table matches.
+func (e *Engine) whereRows(f *doctype.Field, v any, at string) (*loaders.Expr, error) {
+	of := e.registry.ByKey(f.Target)
+	kid, err := e.where(of, v, at)
+	if err != nil || kid == nil {
+		return nil, err
+	}
+	rows := &loaders.RowsExpr{Field: f, Of: of, Path: at}
+	if err := collectConds(kid, rows); err != nil {
+		return nil, err
+	}
+	if len(rows.Conds) == 0 {
+		return nil, nil
+	}
+	return &loaders.Expr{Rows: rows}, nil
+}
+
+func collectConds(e *loaders.Expr, into *loaders.RowsExpr) error {
+	switch {
+	case e.Cond != nil:
+		into.Conds = append(into.Conds, e.Cond)
+	case len(e.Or) > 0 || e.Not != nil || e.Rows != nil:
+		return badInput(into.Path, "conditions on rows can only be combined by and")
+	}
+	for _, kid := range e.And {
+		if err := collectConds(kid, into); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// whereField reads the comparisons of one field.
+func whereField(f *doctype.Field, v any, at string) (*loaders.Expr, error) {
+	object, ok := v.(map[string]any)
+	if !ok {
+		return nil, nil
+	}
+	out := &loaders.Expr{}
+	for _, op := range sortedKeys(object) {
+		conds, err := comparison(f, op, object[op], at+"."+op)
+		if err != nil {
+			return nil, err
+		}
+		for _, c := range conds {
+			out.And = append(out.And, &loaders.Expr{Cond: c})
+		}
+	}
+	if len(out.And) == 1 {
+		return out.And[0], nil
+	}
+	return out, nil
+}
+
+func comparison(f *doctype.Field, op string, v any, at string) ([]*loaders.Cond, error) {
+	cond := func(op loaders.Op, v any) *loaders.Cond { return &loaders.Cond{Field: f, Op: op, Value: v, Path: at} }
+	one := func(op loaders.Op, v any) []*loaders.Cond { return []*loaders.Cond{cond(op, v)} }
+	switch op {
+	case "isSet":
+		if v == nil {
+			return nil, nil
+		}
+		return one(loaders.IsSet, v), nil
+	case "in", "notIn":
+		if v == nil {
+			return nil, badInput(at, "must be a list; use isSet to look for empty values")
+		}
+		var values []any
+		for i, item := range (arguments{op: v}).list(op) {
+			value, err := checkValue(f, item, fmt.Sprintf("%s.%d", at, i))
+			if err != nil {
+				return nil, err
+			}
+			values = append(values, value)
+		}
+		return one(loaders.Op(op), values), nil
+	case "between":
+		pair := (arguments{op: v}).list(op)
+		if len(pair) != 2 {
+			return nil, badInput(at, "must be a list of two: the lowest and the highest value")
+		}
+		low, err := checkValue(f, pair[0], at+".0")
+		if err != nil {
+			return nil, err
+		}
+		high, err := checkValue(f, pair[1], at+".1")
+		if err != nil {
+			return nil, err
+		}
+		// ERPNext's own between fails on numbers; two bounds mean the same.
+		return []*loaders.Cond{cond(loaders.Gte, low), cond(loaders.Lte, high)}, nil
+	case "timespan":
+		span, ok := v.(string)
+		if !ok {
+			return nil, nil
+		}
+		return one(loaders.Timespan, strings.ToLower(strings.ReplaceAll(span, "_", " "))), nil
+	case "eq", "ne":
+		if v == nil {
+			return one(loaders.Op(op), nil), nil
+		}
+	case "like", "notLike":
+		s, ok := v.(string)
+		if !ok {
+			return nil, badInput(at, "must be text; %% stands for any text, _ for any character")
+		}
+		return one(loaders.Op(op), s), nil
+	case "gt", "gte", "lt", "lte", "descendantsOf", "notDescendantsOf", "ancestorsOf", "notAncestorsOf":
+	default:
+		return nil, badInput(at, "is no comparison")
+	}
+	value, err := checkValue(f, v, at)
+	if err != nil {
+		return nil, err
+	}
+	return one(loaders.Op(op), value), nil
+}
+
+var clockPattern = regexp.MustCompile(`^([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?$`)
+
+// checkValue checks a value against a field's kind and brings it to the one form that
+// the loaders know. A value is only ever a value: nothing in it can become an operator
+// or SQL.
+func checkValue(f *doctype.Field, v any, at string) (any, error) {
+	if v == nil {
+		return nil, badInput(at, "must not be null; use isSet to look for empty values")
+	}
+	text, isText := v.(string)
+	if strings.ContainsRune(text, 0) {
+		return nil, badInput(at, "must not hold a NUL character")
+	}
+	num, isNumber := v.(json.Number)
+	switch f.Kind {
+	case doctype.Boolean:
+		if b, ok := v.(bool); ok {
+			return b, nil
+		}
+		return nil, badInput(at, "must be true or false")
+	case doctype.Int, doctype.Duration, doctype.Float, doctype.Rating, doctype.Decimal:
+		if isText && f.Kind == doctype.Decimal {
+			num, isNumber = json.Number(strings.TrimSpace(text)), true
+		}
+		if !isNumber || !isDecimalText(num.String()) {
+			return nil, badInput(at, "%v is not a number", v)
+		}
+		return num, nil
+	case doctype.Date:
+		if _, err := time.Parse(time.DateOnly, text); !isText || err != nil {
+			return nil, badInput(at, "%v is not a date: write it as 2006-01-31", v)
+		}
+		return text, nil
+	case doctype.DateTime:
+		t, err := time.Parse(time.RFC3339Nano, text)
+		if !isText || err != nil {
+			return nil, badInput(at, "%v is not a date and time: write it with its offset, as 2006-01-31T15:04:05+01:00", v)
+		}
+		return t, nil
+	case doctype.Time:
+		if !isText || !clockPattern.MatchString(text) {
+			return nil, badInput(at, "%v is not a time of day: write it as 15:04:05", v)
+		}
+		return text, nil
+	case doctype.Enum:
+		i := slices.IndexFunc(f.Enum, func(p doctype.Pair) bool { return p.Value == text })
+		if i < 0 {
+			return nil, badInput(at, "%v is not one of the values", v)
+		}
+		return f.Enum[i].Label, nil
+	default:
+		if isNumber {
+			return num.String(), nil
+		}
+		if !isText {
+			return nil, badInput(at, "must be text")
+		}
+		return text, nil
+	}
+}
+
+// numberPattern is a JSON number; decimalDigits is the most that ERPNext's
+// decimal(21,9) columns hold, with room to spare.
+var numberPattern = regexp.MustCompile(`^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?$`)
+
+const decimalDigits = 64
+
+func isDecimalText(s string) bool { return len(s) <= decimalDigits && numberPattern.MatchString(s) }
+
+func sortedKeys(m map[string]any) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,215 @@
+package loaders
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"erpgraph/internal/apierror"
+	"erpgraph/internal/doctype"
+	"erpgraph/internal/frappe"
+)
+
+// store holds the documents of one type that the response has read so far.
+type store struct {
+	mu   sync.Mutex
+	rows map[string]*Row
+	// errs says why a name has no row.
+	errs map[string]error
+	// folded finds a row by a name that differs in case or accents only, which
+	// MariaDB takes as equal.
+	folded map[string]*Row
+}
+
+func (s *Set) store(t *doctype.Type) *store {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.stores[t]
+	if st == nil {
+		st = &store{rows: map[string]*Row{}, errs: map[string]error{}, folded: map[string]*Row{}}
+		s.stores[t] = st
+	}
+	return st
+}
+
+func (st *store) add(rows []*Row) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for _, r := range rows {
+		if st.rows[r.Key] == nil {
+			st.rows[r.Key] = r
+			st.folded[Fold(r.Key)] = r
+		}
+	}
+}
+
+func (st *store) get(name string) (*Row, error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	if r := st.rows[name]; r != nil {
+		return r, nil
+	}
+	if err := st.errs[name]; err != nil {
+		return nil, err
+	}
+	return st.folded[Fold(name)], nil
+}
+
+func (st *store) fail(names []string, err func(name string) error) {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for _, n := range names {
+		if st.rows[n] == nil && st.folded[Fold(n)] == nil {
+			st.errs[n] = err(n)
+		}
+	}
+}
+
+func (st *store) missing(names []string) []string {
+	seen := make(map[string]bool, len(names))
+	var out []string
+	for _, n := range names {
+		if n == "" || seen[n] {
+			continue
+		}
+		seen[n] = true
+		if r, err := st.get(n); r == nil && err == nil {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// Documents reads the documents of t by name, those that the response does not have
+// yet, in one call for each chunk of names. Document then finds them.
+//
+// ERPNext's list leaves out what the caller may not read and what does not exist; it
+// does not say which, so such a name fails with FORBIDDEN.
+func (s *Set) Documents(ctx context.Context, t *doctype.Type, names []string) {
+	st := s.store(t)
+	names = st.missing(names)
+	if len(names) == 0 {
+		return
+	}
+	if t.Source == doctype.Local {
+		s.localByID(ctx, t, st, names)
+		return
+	}
+	if t.Source == doctype.Single {
+		s.single(ctx, t, st)
+		return
+	}
+	parts := chunks(names, s.cfg.ChunkNames)
+	_ = parallel(len(parts), func(i int) error {
+		table, err := s.list(ctx, t, frappe.ListQuery{
+			DocType: t.Key,
+			Columns: plain(s.selected(t)),
+			Filters: []frappe.Filter{{Field: "name", Op: frappe.OpIn, Value: anys(parts[i])}},
+			Limit:   len(parts[i]),
+		})
+		if err != nil {
+			st.fail(parts[i], func(string) error { return err })
+			return nil
+		}
+		st.add(rowsOf(t, table))
+		st.fail(parts[i], func(name string) error { return notReadable(t, name) })
+		return nil
+	})
+}
+
+// errNotReadable is the cause of the errors of names that a list left out.
+var errNotReadable = errors.New("left out of the list")
+
+// notReadable is the error of a name that a list left out.
+func notReadable(t *doctype.Type, name string) error {
+	return apierror.Wrap(apierror.Forbidden, errNotReadable, "%s %q can't be read with your rights, or no longer exists", t.Key, name).
+		About(t.Key, name, "")
+}
+
+// IsNotReadable tells whether err is about one name that a list left out, and not about
+// a call that failed.
+func IsNotReadable(err error) bool { return errors.Is(err, errNotReadable) }
+
+// Document gives what Documents has read: a row, or why there is none.
+func (s *Set) Document(t *doctype.Type, name string) (*Row, error) {
+	if t.Source == doctype.Single {
+		name = t.Key
+	}
+	row, err := s.store(t).get(name)
+	if row == nil && err == nil {
+		err = fmt.Errorf("%s %q was not asked for", t.Key, name)
+	}
+	return row, err
+}
+
+// Why asks ERPNext for one document that a list left out, only to learn whether it is
+// missing or forbidden: its single read tells them apart.
+func (s *Set) Why(ctx context.Context, t *doctype.Type, name string) error {
+	if err := s.spend(); err != nil {
+		return err
+	}
+	_, err := s.cfg.Upstream.Document(ctx, s.cred, t.Key, name)
+	if err == nil {
+		return notReadable(t, name)
+	}
+	return fmt.Errorf("read %s: %w", t.Key, err)
+}
+
+// single reads the one document of a single DocType.
+func (s *Set) single(ctx context.Context, t *doctype.Type, st *store) {
+	row, err := func() (*Row, error) {
+		if err := s.spend(); err != nil {
+			return nil, err
+		}
+		doc, err := s.cfg.Upstream.Document(ctx, s.cred, t.Key, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", t.Key, err)
+		}
+		s.vouched()
+		return NewRow(t, t.Key, doc), nil
+	}()
+	if err != nil {
+		st.fail([]string{t.Key}, func(string) error { return err })
+		return
+	}
+	st.add([]*Row{row})
+}
+
+func anys[T any](in []T) []any {
+	out := make([]any, len(in))
+	for i, v := range in {
+		out[i] = v
+	}
+	return out
+}
+
+// Fold maps names that MariaDB's utf8mb4_unicode_ci takes as equal to one text: case,
+// accents and trailing blanks do not count.
+func Fold(name string) string {
+	ascii := true
+	for i := range len(name) {
+		if name[i] >= 0x80 {
+			ascii = false
+			break
+		}
+	}
+	if ascii {
+		return strings.ToLower(strings.TrimRight(name, " "))
+	}
+	var b strings.Builder
+	for _, r := range norm.NFKD.String(strings.TrimRight(name, " ")) {
+		switch {
+		case unicode.Is(unicode.Mn, r):
+		case r == 'ß':
+			b.WriteString("ss")
+		default:
+			b.WriteRune(unicode.ToLower(r))
+		}
+	}
+	return b.String()
+}

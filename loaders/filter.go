@@ -1,0 +1,139 @@
+package loaders
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"erpgraph/internal/apierror"
+	"erpgraph/internal/doctype"
+	"erpgraph/internal/frappe"
+)
+
+// naiveLayout is how ERPNext stores and compares a Datetime: in the site's zone,
+// without offset, with microseconds.
+const naiveLayout = "2006-01-02 15:04:05.000000"
+
+// filters is a where tree as ERPNext's list calls can express it: conditions that all
+// hold, and one group of which some holds.
+type filters struct {
+	and, or []frappe.Filter
+	// joins tells that a child table is joined, so that parents come repeated.
+	joins bool
+}
+
+// upstreamOps maps what has a direct counterpart.
+var upstreamOps = map[Op]frappe.Op{
+	Eq: frappe.OpEq, Ne: frappe.OpNe, Gt: frappe.OpGt, Gte: frappe.OpGte, Lt: frappe.OpLt, Lte: frappe.OpLte,
+	In: frappe.OpIn, NotIn: frappe.OpNotIn, Like: frappe.OpLike, NotLike: frappe.OpNotLike,
+	DescendantsOf: frappe.OpDescendantsOf, NotDescendantsOf: frappe.OpNotDescendantsOf,
+	AncestorsOf: frappe.OpAncestorsOf, NotAncestorsOf: frappe.OpNotAncestorsOf, Timespan: frappe.OpTimespan,
+}
+
+// filters converts a where tree to ERPNext's filters.
+func (s *Set) filters(ctx context.Context, e *Expr) (filters, error) {
+	var out filters
+	return out, s.flatten(ctx, e, &out)
+}
+
+func (s *Set) flatten(ctx context.Context, e *Expr, out *filters) error {
+	switch {
+	case e == nil:
+		return nil
+	case e.Cond != nil:
+		f, err := s.filter(ctx, "", e.Cond)
+		out.and = append(out.and, f)
+		return err
+	case e.Rows != nil:
+		out.joins = true
+		for _, c := range e.Rows.Conds {
+			f, err := s.filter(ctx, e.Rows.Of.Key, c)
+			if err != nil {
+				return err
+			}
+			out.and = append(out.and, f)
+		}
+		return nil
+	case e.Not != nil:
+		return apierror.New(apierror.BadUserInput, "ERPNext can't negate a group of conditions: use ne, notIn, notLike")
+	case len(e.Or) > 0:
+		return s.flattenOr(ctx, e.Or, out)
+	default:
+		for _, kid := range e.And {
+			if err := s.flatten(ctx, kid, out); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// flattenOr adds the one or-group that ERPNext knows: a list of single conditions.
+func (s *Set) flattenOr(ctx context.Context, alternatives []*Expr, out *filters) error {
+	if len(out.or) > 0 {
+		return apierror.New(apierror.BadUserInput, "ERPNext can evaluate one or-group for each list; this where has several").About("", "", "where.or")
+	}
+	for _, alt := range alternatives {
+		one := filters{}
+		if err := s.flatten(ctx, alt, &one); err != nil {
+			return err
+		}
+		if len(one.or) > 0 || len(one.and) != 1 {
+			return apierror.New(apierror.BadUserInput,
+				"each alternative of or must hold exactly one condition here: ERPNext can't combine conditions inside an alternative").About("", "", "where.or")
+		}
+		out.or = append(out.or, one.and...)
+		out.joins = out.joins || one.joins
+	}
+	return nil
+}
+
+// filter converts one condition; child is the child DocType it belongs to, "" for the
+// list's own.
+func (s *Set) filter(ctx context.Context, child string, c *Cond) (frappe.Filter, error) {
+	f := frappe.Filter{DocType: child, Field: c.Field.Column}
+	if c.Op == IsSet || (c.Value == nil && (c.Op == Eq || c.Op == Ne)) {
+		f.Op, f.Value = frappe.OpIs, "not set"
+		if c.Value == true || (c.Value == nil && c.Op == Ne) {
+			f.Value = "set"
+		}
+		return f, nil
+	}
+	var ok bool
+	if f.Op, ok = upstreamOps[c.Op]; !ok {
+		return f, apierror.New(apierror.BadUserInput, "ERPNext does not know the comparison %s", c.Op).About("", "", c.Path)
+	}
+	var err error
+	f.Value, err = s.upstreamValue(ctx, c.Field, c.Value)
+	return f, err
+}
+
+// upstreamValue converts a checked value to what ERPNext compares with.
+func (s *Set) upstreamValue(ctx context.Context, f *doctype.Field, v any) (any, error) {
+	switch v := v.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			var err error
+			if out[i], err = s.upstreamValue(ctx, f, v[i]); err != nil {
+				return nil, err
+			}
+		}
+		return out, nil
+	case bool:
+		if v {
+			return 1, nil
+		}
+		return 0, nil
+	case time.Time:
+		loc, err := s.cfg.Site.Location(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return v.In(loc).Format(naiveLayout), nil
+	case json.Number:
+		return v, nil
+	default:
+		return v, nil
+	}
+}

@@ -1,0 +1,124 @@
+package loaders
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"erpgraph/internal/frappe"
+)
+
+// Proofs remembers which credentials ERPNext accepted lately. It holds hashes only.
+type Proofs struct {
+	ttl time.Duration
+	now func() time.Time
+
+	mu    sync.Mutex
+	until map[string]time.Time
+}
+
+// maxProofs bounds the memory; past it, what has expired is dropped, then everything.
+const maxProofs = 100_000
+
+// NewProofs remembers an accepted credential for ttl: how long a revoked one can
+// still read local rows. Upstream documents are not concerned, ERPNext decides on
+// them at each call.
+func NewProofs(ttl time.Duration, now func() time.Time) *Proofs {
+	return &Proofs{ttl: ttl, now: now, until: map[string]time.Time{}}
+}
+
+func (p *Proofs) has(key string) bool {
+	if p == nil {
+		return false
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now().Before(p.until[key])
+}
+
+func (p *Proofs) add(key string) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	if len(p.until) >= maxProofs {
+		for k, t := range p.until {
+			if !now.Before(t) {
+				delete(p.until, k)
+			}
+		}
+		if len(p.until) >= maxProofs {
+			clear(p.until)
+		}
+	}
+	p.until[key] = now.Add(p.ttl)
+}
+
+func (p *Proofs) drop(key string) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.until, key)
+}
+
+// vouched notes that ERPNext has just answered this credential as a user.
+func (s *Set) vouched() {
+	if s.proven.CompareAndSwap(false, true) {
+		s.cfg.Proofs.add(s.cred.Key())
+	}
+}
+
+// Prove makes sure that ERPNext knows the credential before local rows are read
+// with it. It costs a call only when no upstream call of this response, and none of
+// the last minute, has proved it already.
+func (s *Set) Prove(ctx context.Context) error {
+	if s.proven.Load() || s.cfg.Proofs.has(s.cred.Key()) {
+		return nil
+	}
+	_, err := s.LoggedUser(ctx)
+	return err
+}
+
+// LoggedUser asks ERPNext whose credential this is.
+func (s *Set) LoggedUser(ctx context.Context) (string, error) {
+	if err := s.spend(); err != nil {
+		return "", err
+	}
+	user, err := s.cfg.Upstream.LoggedUser(ctx, s.cred)
+	if err != nil {
+		s.cfg.Proofs.drop(s.cred.Key())
+		return "", fmt.Errorf("ask whose credential this is: %w", err)
+	}
+	s.vouched()
+	return user, nil
+}
+
+// Roles asks ERPNext for the roles of a user, with the caller's own credential.
+func (s *Set) Roles(ctx context.Context, user string) ([]string, error) {
+	if err := s.spend(); err != nil {
+		return nil, err
+	}
+	roles, err := s.cfg.Upstream.Roles(ctx, s.cred, user)
+	if err != nil {
+		return nil, fmt.Errorf("ask for the roles of %s: %w", user, err)
+	}
+	return roles, nil
+}
+
+// LinkOptions asks ERPNext what its own link field would show this caller.
+func (s *Set) LinkOptions(ctx context.Context, q frappe.LinkQuery) ([]frappe.LinkOption, error) {
+	if err := s.spend(); err != nil {
+		return nil, err
+	}
+	options, err := s.cfg.Upstream.LinkSearch(ctx, s.cred, q)
+	if err != nil {
+		return nil, fmt.Errorf("search %s: %w", q.DocType, err)
+	}
+	s.vouched()
+	return options, nil
+}

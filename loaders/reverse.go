@@ -1,0 +1,251 @@
+package loaders
+
+import (
+	"context"
+	"slices"
+
+	"erpgraph/internal/doctype"
+	"erpgraph/internal/frappe"
+)
+
+// parentColumn is the alias under which a row that links through a child table tells
+// which document it links to.
+const parentColumn = "linked_parent"
+
+// minReverseRows is the least that one reverse call asks for: small pages of few
+// parents then nearly always fit into one call.
+const minReverseRows = 500
+
+// ReverseQuery asks for the rows of From that link to each of Parents: Customer.salesOrders
+// for all customers of a level.
+type ReverseQuery struct {
+	Link    *doctype.Reverse
+	To      *doctype.Type // the parents' type
+	From    *doctype.Type // the type of the rows
+	Parents []string
+	Where   *Expr
+	Order   []Order
+	Limit   int
+	// After and Backward as in PageQuery; a position is meant for every parent alike.
+	After    *Position
+	Backward bool
+}
+
+// Reverse reads the first rows of each parent.
+//
+// One call brings the rows of all parents, ordered as asked, with room for every
+// parent's page. When one parent's many rows fill that call, the first rows of each
+// parent are still right (the order is that of the whole), and only parents whose page
+// is not full yet are asked for again.
+func (s *Set) Reverse(ctx context.Context, q ReverseQuery) (map[string]*Page, error) {
+	if q.From.Source == doctype.Local {
+		return s.localReverse(ctx, q)
+	}
+	if q.After != nil {
+		return s.reverseAfter(ctx, q)
+	}
+	out := make(map[string]*Page, len(q.Parents))
+	parts := chunks(q.Parents, s.cfg.ChunkNames)
+	pages := make([]map[string]*Page, len(parts))
+	err := parallel(len(parts), func(i int) error {
+		part := q
+		part.Parents = parts[i]
+		var err error
+		pages[i], err = s.reverseChunk(ctx, part)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range pages {
+		for parent, page := range m {
+			out[parent] = page
+		}
+	}
+	return out, nil
+}
+
+func (s *Set) reverseChunk(ctx context.Context, q ReverseQuery) (map[string]*Page, error) {
+	base, err := s.filters(ctx, q.Where)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]*Page, len(q.Parents))
+	folded := make(map[string]string, len(q.Parents))
+	for _, p := range q.Parents {
+		out[p] = &Page{}
+		folded[Fold(p)] = p
+	}
+	parentOf := func(r *Row) string {
+		name := r.Text(q.linkColumn())
+		if out[name] != nil {
+			return name
+		}
+		return folded[Fold(name)]
+	}
+	todo := q.Parents
+	for len(todo) > 0 {
+		list := s.reverseList(q, base, todo)
+		table, err := s.list(ctx, q.From, list)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range todo {
+			out[p].Rows = nil
+		}
+		rows := rowsOf(q.From, table)
+		for _, r := range rows {
+			page := out[parentOf(r)]
+			if page != nil && len(page.Rows) <= q.Limit && !repeated(page.Rows, r) {
+				page.Rows = append(page.Rows, r)
+			}
+		}
+		if len(rows) < list.Limit {
+			break
+		}
+		todo = slices.DeleteFunc(slices.Clone(todo), func(p string) bool { return len(out[p].Rows) > q.Limit })
+	}
+	for parent, page := range out {
+		out[parent] = NewPage(page.Rows, q.Limit, q.Backward)
+		s.store(q.From).add(out[parent].Rows)
+	}
+	return out, nil
+}
+
+// repeated tells whether the row is there already: a child filter or two links of one
+// document to the same parent repeat it, next to itself.
+func repeated(rows []*Row, r *Row) bool {
+	return len(rows) > 0 && rows[len(rows)-1].Key == r.Key
+}
+
+func (q ReverseQuery) linkColumn() string {
+	if q.Link.Through != "" {
+		return parentColumn
+	}
+	return q.Link.Field
+}
+
+// reverseList is the call that reads the rows of several parents.
+func (s *Set) reverseList(q ReverseQuery, base filters, parents []string) frappe.ListQuery {
+	// With n*(limit+1) rows, a full answer means that some parent's page is full, so
+	// each further call has fewer parents.
+	list := frappe.ListQuery{
+		DocType:   q.From.Key,
+		OrFilters: base.or,
+		OrderBy:   orderBy(walkKeys(PageQuery{Type: q.From, Order: q.Order, Backward: q.Backward})),
+		Limit:     max(len(parents)*(q.Limit+1), minReverseRows),
+	}
+	link, columns := q.linkFilters(parents)
+	list.Filters = append(link, base.and...)
+	extra := orderColumns(q.Order)
+	if q.Link.Through == "" {
+		extra = append(extra, q.Link.Field)
+	}
+	list.Columns = append(plain(s.selected(q.From, extra...)), columns...)
+	if base.joins && q.Link.Through == "" {
+		list.GroupBy = []frappe.Column{{Field: "name"}}
+	}
+	return list
+}
+
+// linkFilters are the filters that pick the rows of the parents, and the column that
+// tells them apart where the link sits in a child table.
+func (q ReverseQuery) linkFilters(parents []string) ([]frappe.Filter, []frappe.Column) {
+	if q.Link.Through == "" {
+		return []frappe.Filter{{Field: q.Link.Field, Op: frappe.OpIn, Value: anys(parents)}}, nil
+	}
+	return []frappe.Filter{
+		{DocType: q.Link.Through, Field: "link_doctype", Op: frappe.OpEq, Value: q.To.Key},
+		{DocType: q.Link.Through, Field: "link_name", Op: frappe.OpIn, Value: anys(parents)},
+	}, []frappe.Column{{DocType: q.Link.Through, Field: "link_name", As: parentColumn}}
+}
+
+// reverseAfter reads further pages, a parent at a time: a cursor belongs to the list
+// of one parent, so there is rarely more than one.
+func (s *Set) reverseAfter(ctx context.Context, q ReverseQuery) (map[string]*Page, error) {
+	out := make(map[string]*Page, len(q.Parents))
+	for _, parent := range q.Parents {
+		page, err := s.Page(ctx, PageQuery{
+			Type: q.From, Where: &Expr{And: append(s.linkExpr(q, parent), whereOf(q.Where)...)},
+			Order: q.Order, Limit: q.Limit, After: q.After, Backward: q.Backward,
+		})
+		if err != nil {
+			return nil, err
+		}
+		out[parent] = page
+	}
+	return out, nil
+}
+
+func whereOf(e *Expr) []*Expr {
+	if e == nil {
+		return nil
+	}
+	return []*Expr{e}
+}
+
+func (s *Set) linkExpr(q ReverseQuery, parent string) []*Expr {
+	if q.Link.Through == "" {
+		return []*Expr{{Cond: &Cond{Field: q.From.ByColumn(q.Link.Field), Op: Eq, Value: parent}}}
+	}
+	return []*Expr{{Rows: &RowsExpr{Conds: []*Cond{
+		{Field: &doctype.Field{Column: "link_doctype"}, Op: Eq, Value: q.To.Key},
+		{Field: &doctype.Field{Column: "link_name"}, Op: Eq, Value: parent},
+	}, Of: &doctype.Type{Key: q.Link.Through}}}}
+}
+
+// ReverseCounts counts each parent's rows, in one call for each chunk of parents.
+func (s *Set) ReverseCounts(ctx context.Context, q ReverseQuery) (map[string]int64, error) {
+	if q.From.Source == doctype.Local {
+		return s.localReverseCounts(ctx, q)
+	}
+	base, err := s.filters(ctx, q.Where)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]int64, len(q.Parents))
+	folded := make(map[string]string, len(q.Parents))
+	for _, p := range q.Parents {
+		out[p], folded[Fold(p)] = 0, p
+	}
+	for _, part := range chunks(q.Parents, s.cfg.ChunkNames) {
+		table, err := s.list(ctx, q.From, q.countList(base, part))
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rowsOf(q.From, table) {
+			parent := r.Text(q.linkColumn())
+			if _, ok := out[parent]; !ok {
+				parent = folded[Fold(parent)]
+			}
+			if n := r.Raw(countColumn); n != nil {
+				out[parent] += int64(number(n))
+			} else {
+				out[parent]++
+			}
+		}
+	}
+	return out, nil
+}
+
+// countColumn is the alias of a count.
+const countColumn = "n"
+
+// countList is the call that counts several parents' rows: a count for each parent, or
+// where a child table is joined, which repeats rows, each parent's names once.
+func (q ReverseQuery) countList(base filters, parents []string) frappe.ListQuery {
+	link, joined := q.linkFilters(parents)
+	list := frappe.ListQuery{DocType: q.From.Key, Filters: append(link, base.and...), OrFilters: base.or}
+	switch {
+	case q.Link.Through != "":
+		list.Columns = append(plain([]string{"name"}), joined...)
+		list.GroupBy = []frappe.Column{{DocType: q.Link.Through, Field: "link_name"}, {Field: "name"}}
+	case base.joins:
+		list.Columns = plain([]string{"name", q.Link.Field})
+		list.GroupBy = plain([]string{q.Link.Field, "name"})
+	default:
+		list.Columns = append(plain([]string{q.Link.Field}), frappe.Column{Func: frappe.FuncCount, Field: "name", As: countColumn})
+		list.GroupBy = plain([]string{q.Link.Field})
+	}
+	return list
+}

@@ -1,0 +1,247 @@
+// Package loaders reads rows for one response: documents by name, child rows by
+// parent, lists, reverse links, local rows. A Set belongs to one response and one
+// credential, so nothing that one caller may read can reach another. Every method
+// takes all names of a level at once and answers with one upstream call (or one SQL
+// statement) for each chunk of them: how many calls a query makes follows from its
+// shape alone.
+package loaders
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"erpgraph/internal/apierror"
+	"erpgraph/internal/doctype"
+	"erpgraph/internal/frappe"
+)
+
+// Upstream is what a Set needs of the REST client.
+type Upstream interface {
+	List(ctx context.Context, cred frappe.Credential, q frappe.ListQuery) (*frappe.Table, error)
+	Count(ctx context.Context, cred frappe.Credential, doctype string, filters, orFilters []frappe.Filter, distinct bool) (int64, error)
+	Document(ctx context.Context, cred frappe.Credential, doctype, name string) (map[string]jsontext.Value, error)
+	LinkSearch(ctx context.Context, cred frappe.Credential, q frappe.LinkQuery) ([]frappe.LinkOption, error)
+	LoggedUser(ctx context.Context, cred frappe.Credential) (string, error)
+	Roles(ctx context.Context, cred frappe.Credential, user string) ([]string, error)
+}
+
+// Config is what all Sets of a process share.
+type Config struct {
+	Registry *doctype.Registry
+	Upstream Upstream
+	// Local reads the custom app's tables; nil where there are none.
+	Local Local
+	// Site knows the site's time zone.
+	Site *Site
+	// Proofs remembers for a short time that ERPNext accepted a credential, so that
+	// local rows are never given to a credential that ERPNext has not vouched for.
+	Proofs *Proofs
+	// ChunkNames is how many names one call carries at most. 0 means 1000: about
+	// 40 kB of body, far below what Frappe, gunicorn and MariaDB accept.
+	ChunkNames int
+	// MaxCalls bounds the upstream calls of one operation. 0 means 60.
+	MaxCalls int
+}
+
+// Set is the loader set of one response. Its methods may run at the same time.
+type Set struct {
+	cfg  Config
+	cred frappe.Credential
+
+	calls  atomic.Int64
+	proven atomic.Bool
+
+	mu      sync.Mutex
+	columns map[*doctype.Type][]string
+	stores  map[*doctype.Type]*store
+	gone    map[*doctype.Type]map[string]error
+}
+
+// NewSet makes the loader set of one response for one credential.
+func NewSet(cfg Config, cred frappe.Credential) *Set {
+	if cfg.ChunkNames <= 0 {
+		cfg.ChunkNames = 1000
+	}
+	if cfg.MaxCalls <= 0 {
+		cfg.MaxCalls = 60
+	}
+	return &Set{
+		cfg: cfg, cred: cred,
+		columns: map[*doctype.Type][]string{},
+		stores:  map[*doctype.Type]*store{},
+		gone:    map[*doctype.Type]map[string]error{},
+	}
+}
+
+// Select adds columns to what is read of a type: the planner unites the fields
+// selected anywhere in the operation, so that a document is read once.
+func (s *Set) Select(t *doctype.Type, columns ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	have := s.columns[t]
+	for _, c := range columns {
+		if c != "" && !slices.Contains(have, c) {
+			have = append(have, c)
+		}
+	}
+	s.columns[t] = have
+}
+
+// selected gives the columns to read of t: name first, extra ones last, those that
+// the site turned out to lack left out.
+func (s *Set) selected(t *doctype.Type, extra ...string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := []string{"name"}
+	for _, c := range slices.Concat(s.columns[t], extra) {
+		if s.gone[t][c] == nil && !slices.Contains(out, c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Gone tells whether the site turned out to lack a column of t, and how it said so.
+func (s *Set) Gone(t *doctype.Type, column string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.gone[t][column]
+}
+
+func (s *Set) setGone(t *doctype.Type, column string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone[t] == nil {
+		s.gone[t] = map[string]error{}
+	}
+	s.gone[t][column] = err
+}
+
+// Calls is how many upstream calls the set has made.
+func (s *Set) Calls() int { return int(s.calls.Load()) }
+
+// MaxCalls is the bound on them.
+func (s *Set) MaxCalls() int { return s.cfg.MaxCalls }
+
+// Site gives what is known of the ERPNext site.
+func (s *Set) Site() *Site { return s.cfg.Site }
+
+// spend takes one call from the operation's budget.
+func (s *Set) spend() error {
+	if n := s.calls.Add(1); n > int64(s.cfg.MaxCalls) {
+		return tooManyCalls(int(n), s.cfg.MaxCalls)
+	}
+	return nil
+}
+
+func tooManyCalls(n, limit int) error {
+	e := apierror.New(apierror.CostLimit,
+		"the operation needs more than %d calls to ERPNext: ask for fewer levels or DocTypes at once, or smaller pages", limit)
+	e.Extensions = map[string]any{"limit": limit, "upstreamCalls": n}
+	return e
+}
+
+// TooManyCalls is the error of an operation whose plan exceeds the limit.
+func (s *Set) TooManyCalls(planned int) error { return tooManyCalls(planned, s.cfg.MaxCalls) }
+
+// list is one upstream list call. Columns that the site no longer has are dropped
+// from the call and remembered, so that the rest of the answer stands.
+func (s *Set) list(ctx context.Context, t *doctype.Type, q frappe.ListQuery) (*frappe.Table, error) {
+	for {
+		if err := s.spend(); err != nil {
+			return nil, err
+		}
+		table, err := s.cfg.Upstream.List(ctx, s.cred, q)
+		if err == nil {
+			s.vouched()
+			return table, nil
+		}
+		column, ok := frappe.UnknownField(err)
+		at := slices.IndexFunc(q.Columns, func(c frappe.Column) bool {
+			return c.Field == column && c.Func == "" && c.DocType == ""
+		})
+		if !ok || at < 0 || column == "name" || used(q, column) {
+			return nil, fmt.Errorf("list %s: %w", q.DocType, err)
+		}
+		s.setGone(t, column, err)
+		q.Columns = slices.Delete(slices.Clone(q.Columns), at, at+1)
+	}
+}
+
+// used tells whether a query filters or orders by a column, where it can't be left out.
+func used(q frappe.ListQuery, column string) bool {
+	for _, f := range slices.Concat(q.Filters, q.OrFilters) {
+		if f.Field == column && (f.DocType == "" || f.DocType == q.DocType) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(q.OrderBy, func(o frappe.Order) bool { return o.Field == column && !o.Alias })
+}
+
+// rows turns a table of documents of t into rows.
+func rowsOf(t *doctype.Type, table *frappe.Table) []*Row {
+	h := newHeader(table.Columns)
+	name, ok := h.index["name"]
+	rows := make([]Row, len(table.Rows))
+	out := make([]*Row, len(table.Rows))
+	for i, values := range table.Rows {
+		rows[i] = Row{Type: t, header: h, values: values}
+		if ok && name < len(values) {
+			rows[i].Key = textOf(values[name])
+		}
+		out[i] = &rows[i]
+	}
+	return out
+}
+
+func plain(columns []string) []frappe.Column {
+	out := make([]frappe.Column, len(columns))
+	for i, c := range columns {
+		out[i] = frappe.Column{Field: c}
+	}
+	return out
+}
+
+// chunks cuts names into pieces that one call carries.
+func chunks[T any](names []T, size int) [][]T {
+	var out [][]T
+	for piece := range slices.Chunk(names, size) {
+		out = append(out, piece)
+	}
+	return out
+}
+
+// parallel runs the parts of one read at the same time and waits for all of them;
+// the errors of all are joined.
+func parallel(n int, part func(i int) error) error { return errors.Join(Parallel(n, part)...) }
+
+// Parallel runs n parts at the same time, waits for all, and gives the error of each.
+// A panic in one is that part's error.
+func Parallel(n int, part func(i int) error) []error {
+	errs := make([]error, n)
+	safely := func(i int) {
+		defer func() {
+			if p := recover(); p != nil {
+				errs[i] = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			}
+		}()
+		errs[i] = part(i)
+	}
+	if n == 1 {
+		safely(0)
+		return errs
+	}
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { safely(i) })
+	}
+	wg.Wait()
+	return errs
+}
