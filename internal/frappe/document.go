@@ -1,0 +1,83 @@
+package frappe
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"erpgraph/internal/apierror"
+)
+
+// Document reads one document with its child tables, by its name; of a Single the
+// name is the DocType. A field that is NULL or above the caller's permlevel is
+// absent or null. Frappe compares names without case and accents: the name in the
+// answer is the true one. The values share the memory of the answer.
+//
+// A document that does not exist is NOT_FOUND, as is a DocType that does not; one
+// that exists but not for this caller is FORBIDDEN.
+func (c *Client) Document(ctx context.Context, cred Credential, doctype, name string) (map[string]jsontext.Value, error) {
+	if err := checkDocType(doctype); err != nil {
+		return nil, err
+	}
+	if name == "" || len(name) > 4*maxName || !utf8.ValidString(name) {
+		return nil, apierror.New(apierror.BadUserInput, "not a document name: %.200q", name)
+	}
+	r, key := documentByPath(cred, doctype, name), "data"
+	if !fitsPath(name) {
+		var err error
+		if r, err = documentByBody(cred, doctype, name); err != nil {
+			return nil, err
+		}
+		key = "message"
+	}
+	r.doctype, r.docname = doctype, name
+	var document map[string]jsontext.Value
+	err := c.read(ctx, r, member(key, func(raw jsontext.Value) (int, error) {
+		var err error
+		document, err = decodeObject(raw)
+		if err == nil && len(document) == 0 {
+			err = errors.New("an empty document")
+		}
+		return 1, err
+	}))
+	if err != nil {
+		return nil, err
+	}
+	return document, nil
+}
+
+func documentByPath(cred Credential, doctype, name string) request {
+	return request{
+		name: "resource", cred: cred, verb: http.MethodGet,
+		path: "/api/resource/" + url.PathEscape(doctype) + "/" + url.PathEscape(name),
+	}
+}
+
+func documentByBody(cred Credential, doctype, name string) (request, error) {
+	w := newJSONWriter()
+	w.beginObject()
+	w.key("doctype")
+	w.str(doctype)
+	w.key("name")
+	w.str(name)
+	w.endObject()
+	body, err := w.bytes()
+	return postJSON(methodGet, cred, body), err
+}
+
+// fitsPath tells whether a docname survives in a path. Escaping keeps all characters
+// but not the shape: proxies resolve "." and "..", Frappe's router folds "//" and
+// drops a slash at either end. "x/.." would read the list of the DocType.
+func fitsPath(name string) bool {
+	for segment := range strings.SplitSeq(name, "/") {
+		if segment == "" || segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return true
+}
