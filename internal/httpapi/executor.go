@@ -1,0 +1,159 @@
+package httpapi
+
+import (
+	"context"
+
+	"github.com/99designs/gqlgen/graphql"
+	gqlgen "github.com/99designs/gqlgen/graphql/executor"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"erpgraph/internal/apierror"
+)
+
+// executor is gqlgen's executor behind the limits of this package. It is the
+// graphql.GraphExecutor of every transport, so none can go round them.
+type executor struct {
+	*gqlgen.Executor
+	documents     *documents
+	limits        Limits
+	introspection bool
+	before        func(context.Context, *graphql.OperationContext) error
+	presenter     presenter
+}
+
+var _ graphql.GraphExecutor = (*executor)(nil)
+
+func newExecutor(o Options) *executor {
+	e := &executor{
+		Executor:      gqlgen.New(o.Schema),
+		documents:     newDocuments(o.Schema.Schema(), o.Limits, o.Introspection),
+		limits:        o.Limits,
+		introspection: o.Introspection,
+		before:        o.Hooks.BeforeExecute,
+		presenter:     presenter{log: o.Logger},
+	}
+	e.SetQueryCache(preparedCache{})
+	e.SetErrorPresenter(e.presenter.present)
+	e.SetRecoverFunc(e.presenter.recovered)
+	e.AroundResponses(sorted) // outermost: it sees the errors of all others
+	if o.Hooks.AroundResponses != nil {
+		e.AroundResponses(o.Hooks.AroundResponses)
+	}
+	if o.Hooks.Trace != nil {
+		e.AroundResponses(traceResponse(o.Hooks.Trace))
+	}
+	return e
+}
+
+// CreateOperationContext parses, validates and measures; what it returns may
+// run. Its errors are public already.
+func (e *executor) CreateOperationContext(ctx context.Context, p *graphql.RawParams) (*graphql.OperationContext, gqlerror.List) {
+	refused := func(op *graphql.OperationContext, list gqlerror.List) (*graphql.OperationContext, gqlerror.List) {
+		return op, e.presenter.request(ctx, list)
+	}
+	doc, errs := e.documents.get(p.Query)
+	if len(errs) > 0 {
+		return refused(&graphql.OperationContext{}, errs)
+	}
+	operation, err := choose(doc, p.OperationName)
+	if err != nil {
+		return refused(&graphql.OperationContext{}, gqlerror.List{err})
+	}
+	noteOperation(ctx, operation)
+	if operation.Operation == ast.Mutation && isReadOnly(ctx) {
+		err := notAllowed("POST", "a mutation can't be sent by GET; send it by POST")
+		return refused(&graphql.OperationContext{}, gqlerror.List{at(gqlerror.Wrap(err), operation.Position)})
+	}
+
+	op, errs := e.Executor.CreateOperationContext(context.WithValue(ctx, preparedKey{}, doc), p)
+	if len(errs) > 0 {
+		return refused(op, errs)
+	}
+	op.DisableIntrospection = !e.introspection
+	if err := e.checkOperation(ctx, op, doc.shapes[operation]); err != nil {
+		return refused(op, gqlerror.List{err})
+	}
+	return op, nil
+}
+
+// choose finds the operation to run; operationName may be left out when there is
+// only one.
+func choose(doc *document, name string) (*ast.OperationDefinition, *gqlerror.Error) {
+	operations := doc.query.Operations
+	switch found := operations.ForName(name); {
+	case found != nil:
+		return found, nil
+	case name == "":
+		return nil, gqlerror.Errorf("the document has %d operations; say in operationName which one to run", len(operations))
+	default:
+		return nil, gqlerror.Errorf("the document has no operation of the name given in operationName")
+	}
+}
+
+// checkOperation is what needs the variables, and the engine's own view.
+func (e *executor) checkOperation(ctx context.Context, op *graphql.OperationContext, s shape) *gqlerror.Error {
+	if s.introspects != nil && !e.introspection {
+		return at(asGraphQL(apierror.New(apierror.BadUserInput,
+			"introspection is off on this server; the setting INTROSPECTION turns it on")), s.introspects)
+	}
+	cost := e.limits.cost(op)
+	noteCost(ctx, cost)
+	if cost > e.limits.Cost {
+		return at(asGraphQL(limitError("cost", e.limits.Cost, cost,
+			"the operation costs %s, the limit is %d; ask for smaller pages (first) or fewer fields below lists",
+			amount(cost, e.limits.Cost), e.limits.Cost)), op.Operation.Position)
+	}
+	if e.before == nil {
+		return nil
+	}
+	if err := e.before(graphql.WithOperationContext(ctx, op), op); err != nil {
+		wrapped := gqlerror.Wrap(err)
+		return at(wrapped, op.Operation.Position)
+	}
+	return nil
+}
+
+// readOnlyKey marks a request whose method may not change anything.
+type readOnlyKey struct{}
+
+func isReadOnly(ctx context.Context) bool {
+	readOnly, _ := ctx.Value(readOnlyKey{}).(bool)
+	return readOnly
+}
+
+// traceKey marks a request that asked for extensions.upstream.
+type traceKey struct{}
+
+// TraceRequested reports whether the request asked for extensions.upstream, so
+// that the engine need not record what nobody reads.
+func TraceRequested(ctx context.Context) bool {
+	asked, _ := ctx.Value(traceKey{}).(bool)
+	return asked
+}
+
+// sorted makes the order of errors stable.
+func sorted(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+	response := next(ctx)
+	if response != nil {
+		sortErrors(response.Errors)
+	}
+	return response
+}
+
+// traceResponse adds extensions.upstream inside the engine's own response context.
+func traceResponse(trace func(context.Context) any) graphql.ResponseMiddleware {
+	return func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+		response := next(ctx)
+		if response == nil || !TraceRequested(ctx) {
+			return response
+		}
+		if value := trace(ctx); value != nil {
+			if response.Extensions == nil {
+				response.Extensions = map[string]any{}
+			}
+			response.Extensions["upstream"] = value
+		}
+		return response
+	}
+}

@@ -1,0 +1,171 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"erpgraph/internal/apierror"
+	"erpgraph/internal/auth"
+)
+
+// readTime bounds how long a body may take to arrive.
+const readTime = 15 * time.Second
+
+// statusClientClosed is what the log shows for a client that left: nginx's 499.
+const statusClientClosed = 499
+
+// transport serves GraphQL over HTTP: one operation for each POST or GET.
+type transport struct {
+	exec   *executor
+	limits Limits
+	slots  *slots
+}
+
+// ServeHTTP answers one operation and writes its log line.
+func (t *transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, log := withOperationLog(r.Context())
+	status := http.StatusInternalServerError // of a panic, which the router answers
+	defer func() { log.write(ctx, t.exec.presenter.log, status) }()
+
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Vary", "Accept, Authorization")
+	mediaType, acceptable := negotiate(r.Header.Values("Accept"))
+	if !acceptable {
+		mediaType = plainJSON
+	}
+	result, err := t.serve(ctx, w, r, acceptable)
+	if err != nil {
+		result, status = t.refusal(ctx, w, err)
+	} else {
+		status = result.status(mediaType)
+	}
+	noteErrors(ctx, result.errors)
+	body, err := result.encode()
+	if err != nil {
+		panic(err) // an extension that is no JSON: a bug, answered as any panic
+	}
+	writeBody(w, status, mediaType, body)
+	if errors.Is(r.Context().Err(), context.Canceled) {
+		status = statusClientClosed
+	}
+}
+
+// serve runs the request; an error is answered by refusal.
+func (t *transport) serve(ctx context.Context, w http.ResponseWriter, r *http.Request, acceptable bool) (*answer, error) {
+	if r.Method != http.MethodPost && r.Method != http.MethodGet {
+		return nil, notAllowed("GET, POST", "the method is not served here; send GET or POST")
+	}
+	if !acceptable {
+		return nil, &requestError{status: http.StatusNotAcceptable, err: apierror.New(apierror.BadUserInput,
+			"the Accept header allows neither %s nor %s in utf-8", graphqlJSON, plainJSON)}
+	}
+	id, err := auth.FromHeader(r.Header)
+	if err != nil {
+		return nil, err
+	}
+	noteUser(ctx, id)
+	ctx = auth.With(ctx, id)
+	ctx = context.WithValue(ctx, traceKey{}, r.Header.Get("X-Erpgraph-Trace") == "1")
+
+	params, err := t.read(w, r)
+	if err != nil {
+		return nil, err
+	}
+	release, err := t.slots.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	ctx, cancel := context.WithTimeout(ctx, t.limits.Time)
+	defer cancel()
+	return t.execute(context.WithValue(ctx, readOnlyKey{}, r.Method == http.MethodGet), params)
+}
+
+// read takes the parameters, from a client that may be slow but not for ever.
+func (t *transport) read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, error) {
+	started := graphql.Now()
+	control := http.NewResponseController(w)
+	// Not every writer has deadlines; those that have none are tests.
+	_ = control.SetReadDeadline(time.Now().Add(readTime))
+	var params *graphql.RawParams
+	var err error
+	if r.Method == http.MethodGet {
+		params, err = readGET(r.URL.RawQuery)
+	} else {
+		params, err = readPOST(w, r, t.limits.BodyBytes)
+	}
+	if err != nil {
+		return nil, err
+	}
+	_ = control.SetReadDeadline(time.Time{})
+	params.ReadTime = graphql.TraceTiming{Start: started, End: graphql.Now()}
+	return params, nil
+}
+
+func (t *transport) execute(ctx context.Context, params *graphql.RawParams) (*answer, error) {
+	ctx = graphql.StartOperationTrace(ctx)
+	op, errs := t.exec.CreateOperationContext(ctx, params)
+	if len(errs) > 0 {
+		if refused, ok := errors.AsType[*requestError](errs[0]); ok {
+			return nil, refused
+		}
+		return &answer{errors: errs}, nil
+	}
+	if op.Operation.Operation == ast.Subscription {
+		return nil, &requestError{status: http.StatusBadRequest, err: apierror.New(apierror.BadUserInput,
+			"a subscription needs a stream; a single GET or POST can't carry it")}
+	}
+	responses, ctx := t.exec.DispatchOperation(ctx, op)
+	response := responses(ctx)
+	if response == nil {
+		err := ctx.Err()
+		if err == nil {
+			err = errors.New("the executor gave no response")
+		}
+		return &answer{errors: gqlerror.List{t.exec.presenter.present(ctx, err)}}, nil
+	}
+	out := &answer{errors: response.Errors, data: response.Data, extensions: response.Extensions}
+	if out.data == nil {
+		out.data = json.RawMessage("null") // executed, so there is a data member
+	}
+	return out, nil
+}
+
+func notAllowed(allow, message string) *requestError {
+	return &requestError{
+		status: http.StatusMethodNotAllowed, allow: allow,
+		err: apierror.New(apierror.BadUserInput, "%s", message),
+	}
+}
+
+// refusal is the answer to a request that was not executed for a reason outside
+// of GraphQL.
+func (t *transport) refusal(ctx context.Context, w http.ResponseWriter, err error) (*answer, int) {
+	status := http.StatusInternalServerError
+	refused, ok := errors.AsType[*requestError](err)
+	switch {
+	case ok:
+		status = refused.status
+		if refused.allow != "" {
+			w.Header().Set("Allow", refused.allow)
+		}
+		switch status {
+		case http.StatusServiceUnavailable:
+			w.Header().Set("Retry-After", "1")
+		case http.StatusRequestEntityTooLarge:
+			w.Header().Set("Connection", "close") // rather than read the rest
+		}
+	case apierror.CodeOf(err) == apierror.Unauthenticated:
+		status = http.StatusUnauthorized
+	case ctx.Err() != nil:
+		status = http.StatusServiceUnavailable
+	}
+	return &answer{errors: gqlerror.List{t.exec.presenter.present(ctx, err)}}, status
+}

@@ -1,0 +1,169 @@
+// Package web serves erpgraph's start page: GraphiQL, bundled and embedded.
+//
+// The page is self-contained. Scripts, styles, fonts and the editor's workers
+// are files of this binary, and a Content-Security-Policy keeps the browser from
+// loading anything else or talking to another host. The page takes its settings
+// from playground/config.json, because the policy allows no inline script.
+//
+// The bundle under dist is built from src with npm run build (README.md) and
+// committed, so that Go alone builds erpgraph.
+package web
+
+import (
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+//go:embed all:dist
+var bundle embed.FS
+
+// Paths that Handler answers, relative to where it is mounted. All but the page
+// itself lie below PathPrefix, so a router needs just two routes.
+const (
+	PathPage   = "/"
+	PathPrefix = "/playground/"
+	PathConfig = PathPrefix + "config.json"
+)
+
+// Options are the page's settings. All of them are sent to whoever opens the
+// page: give it no secret.
+type Options struct {
+	// Title is the product's name in the window title and the start strip.
+	// Default "erpgraph".
+	Title string
+	// Endpoint is the path that answers queries. Default "/graphql". It must be
+	// a path of this host: the page's policy refuses any other.
+	Endpoint string
+	// SubscriptionEndpoint is the path that speaks graphql-transport-ws.
+	// Default: Endpoint.
+	SubscriptionEndpoint string
+	// DocsURL is where the strip's Docs link leads: a path, or an http(s) URL.
+	// Empty: no link. It is opened only by a click.
+	DocsURL string
+	// DefaultQuery is the text of a new tab.
+	DefaultQuery string
+	// DefaultHeaders are the request headers of a new tab. Outside a demo they
+	// must not hold a credential.
+	DefaultHeaders map[string]string
+	// Users are offered in the strip; a click sets the Authorization header. For
+	// a demo with made-up users only: their credentials are public. Default none.
+	Users []User
+}
+
+// User is a demo user whom the strip offers.
+type User struct {
+	// Name is the button's text.
+	Name string `json:"name"`
+	// Description says in a few words what this user may see.
+	Description string `json:"description,omitempty"`
+	// Authorization is the header's value as it stands: "token key:secret".
+	Authorization string `json:"authorization"`
+}
+
+// config is the wire form of Options; src/config.ts is its reader.
+type config struct {
+	Title                string            `json:"title"`
+	Endpoint             string            `json:"endpoint"`
+	SubscriptionEndpoint string            `json:"subscriptionEndpoint"`
+	DocsURL              string            `json:"docsURL,omitempty"`
+	DefaultQuery         string            `json:"defaultQuery,omitempty"`
+	DefaultHeaders       map[string]string `json:"defaultHeaders,omitempty"`
+	Users                []User            `json:"users,omitempty"`
+}
+
+// Handler returns a handler of the page (PathPage), its settings (PathConfig)
+// and its assets (below PathPrefix); any other path is 404, any method but GET
+// and HEAD is 405. It fails on an Endpoint of another host or a DocsURL that is
+// no address, naming the option.
+func Handler(opts Options) (http.Handler, error) {
+	conf, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := json.Marshal(conf)
+	if err != nil {
+		return nil, fmt.Errorf("web: encoding the page's settings: %w", err)
+	}
+	dist, err := fs.Sub(bundle, "dist")
+	if err != nil {
+		return nil, fmt.Errorf("web: opening the bundle: %w", err)
+	}
+	files, err := loadFiles(dist)
+	if err != nil {
+		return nil, err
+	}
+	files[PathConfig] = newFile(PathConfig, settings, cacheNever)
+	return &handler{files: files}, nil
+}
+
+func newConfig(opts Options) (config, error) {
+	conf := config{
+		Title:                orDefault(opts.Title, "erpgraph"),
+		Endpoint:             orDefault(opts.Endpoint, "/graphql"),
+		DocsURL:              opts.DocsURL,
+		DefaultQuery:         opts.DefaultQuery,
+		DefaultHeaders:       opts.DefaultHeaders,
+		SubscriptionEndpoint: opts.SubscriptionEndpoint,
+		Users:                opts.Users,
+	}
+	conf.SubscriptionEndpoint = orDefault(conf.SubscriptionEndpoint, conf.Endpoint)
+	if err := checkLocalPath(conf.Endpoint); err != nil {
+		return config{}, fmt.Errorf("web: Endpoint %q: %w", conf.Endpoint, err)
+	}
+	if err := checkLocalPath(conf.SubscriptionEndpoint); err != nil {
+		return config{}, fmt.Errorf("web: SubscriptionEndpoint %q: %w", conf.SubscriptionEndpoint, err)
+	}
+	if conf.DocsURL != "" {
+		if err := checkLink(conf.DocsURL); err != nil {
+			return config{}, fmt.Errorf("web: DocsURL %q: %w", conf.DocsURL, err)
+		}
+	}
+	return conf, nil
+}
+
+func orDefault(value, fallback string) string {
+	if value == "" {
+		return fallback
+	}
+	return value
+}
+
+var (
+	errForeignPath = errors.New("must be a path of this host, such as /graphql")
+	errNotALink    = errors.New("must be a path or an http(s) URL")
+)
+
+// checkLocalPath refuses what a browser would resolve to another host: an
+// absolute URL, "//host/path" and its backslash spellings.
+func checkLocalPath(path string) error {
+	u, err := url.Parse(path)
+	if err != nil {
+		return err
+	}
+	if u.Scheme != "" || u.Host != "" || !strings.HasPrefix(path, "/") ||
+		strings.HasPrefix(path, "//") || strings.Contains(path, `\`) {
+		return errForeignPath
+	}
+	return nil
+}
+
+// checkLink refuses schemes that would run as a script when clicked.
+func checkLink(link string) error {
+	u, err := url.Parse(link)
+	if err != nil {
+		return err
+	}
+	if (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
+		return nil
+	}
+	if checkLocalPath(link) != nil {
+		return errNotALink
+	}
+	return nil
+}
