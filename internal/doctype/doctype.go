@@ -49,6 +49,7 @@ type Field struct {
 	Name   string // GraphQL name, camelCase: "grandTotal"
 	Column string // fieldname or SQL column: "grand_total"
 	Label  string // the DocType's label
+	Help   string // the site's help text, where descriptions are switched on
 	Kind   Kind
 	// Target is the DocType (or local type's Key) that a Link, Table or ReverseList
 	// leads to, when it is in the graph.
@@ -67,6 +68,15 @@ type Field struct {
 	Standard bool
 	// Needs are the columns that a Custom field's resolver reads from its object.
 	Needs []string
+	// Long texts can be filtered, but not ordered or grouped by.
+	Long bool
+	// Required marks an upstream field that its DocType asks for (reqd).
+	Required bool
+	// OnDelete is what a local @link does when its document is deleted upstream:
+	// KEEP, CLEAR, DELETE or RESTRICT; "" for any other field.
+	OnDelete string
+	// Facts is what the site tells about the field; nil for standard and local fields.
+	Facts *FieldFacts
 }
 
 // Pair is one enum value: UPPER_SNAKE for GraphQL, the label as ERPNext stores it.
@@ -84,12 +94,32 @@ type Type struct {
 	Submit  bool   // submittable
 	Fields  []*Field
 	Reverse []*Reverse
-	// TitleField and SearchFields are fieldnames, for linkOptions.
+	// TitleField is the fieldname whose value stands for a document where people
+	// choose one: "customer_name"; "" when that is the docname.
 	TitleField string
+	// SearchFields are the further fieldnames that a link search looks into and shows.
+	SearchFields []string
+	// Stem is the base name of the type's generated files: "sales_order".
+	Stem string
+	// Description is the SDL's: the DocType's name, or the author's words.
+	Description string
+	// Access is who may see and change rows of a local type; nil for upstream types,
+	// where ERPNext decides.
+	Access *Access
+	// Facts is what the site tells about the DocType; nil for a local type.
+	Facts *Facts
 
 	byName   map[string]*Field
 	byColumn map[string]*Field
 	reverse  map[string]*Reverse
+}
+
+// Access is @access: the caller's ERPNext roles decide, and Through ties a row to
+// the document that its field of this GraphQL name links to.
+type Access struct {
+	Read, Write []string
+	Through     string
+	Public      bool
 }
 
 // Reverse is a connection from a type back to the documents that link to it:

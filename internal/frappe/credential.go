@@ -25,7 +25,11 @@ type Credential struct {
 	secret *secret
 }
 
-type secret struct{ header, key string }
+// secret holds the header behind a second pointer: on a wrong verb fmt follows one.
+type secret struct {
+	header *string
+	key    string
+}
 
 // ParseAuthorization reads the value of an Authorization header: "Bearer x",
 // "token key:secret" or "Basic base64(key:secret)", the scheme in any case. Basic
@@ -68,7 +72,7 @@ func keyPair(pair string) (Credential, error) {
 
 func newCredential(header string) Credential {
 	sum := sha256.Sum256([]byte("erpgraph credential\x00" + header))
-	return Credential{secret: &secret{header: header, key: hex.EncodeToString(sum[:16])}}
+	return Credential{secret: &secret{header: &header, key: hex.EncodeToString(sum[:16])}}
 }
 
 // badAuthorization never quotes the header: it may hold a mistyped secret.
@@ -104,7 +108,7 @@ func (c Credential) header() string {
 	if c.secret == nil {
 		return ""
 	}
-	return c.secret.header
+	return *c.secret.header
 }
 
 // String hides the credential.

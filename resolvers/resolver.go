@@ -1,0 +1,26 @@
+// Package resolvers answers the graph's fields. Root fields are generated one-liners
+// over the engine (*.gen.go); hand-written fields live in *.resolvers.go, one file for
+// each SDL file of the custom app.
+package resolvers
+
+import (
+	"context"
+	"time"
+
+	"erpgraph/internal/engine"
+)
+
+// Resolver is what resolvers need. It is made once and shared by all requests.
+type Resolver struct {
+	// Engine answers a root field with all of its selection.
+	Engine Engine
+	// Now is the clock; time.Now in production.
+	Now func() time.Time
+}
+
+// Engine answers the root field that is being resolved in ctx.
+type Engine interface {
+	// Resolve gives the finished answer; nil stands for null. The error is already
+	// coded (package apierror).
+	Resolve(ctx context.Context) (*engine.Result, error)
+}
