@@ -1,0 +1,326 @@
+package postgres_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"erpgraph/internal/apierror"
+	"erpgraph/internal/doctype"
+	"erpgraph/internal/postgres"
+)
+
+func TestRowsValues(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.seed()
+	ctx, seen := statements(t.Context())
+	table, err := b.db.Rows(ctx, postgres.Query{Type: b.contract, Limit: 2, Columns: []*doctype.Field{
+		b.contract.Field("customer"), b.contract.Field("manager"), b.contract.Field("status"), b.contract.Field("startDate"),
+		b.contract.Field("endDate"), b.contract.Field("monthlyFee"), b.contract.Field("notes"), b.contract.Field("createdAt"), b.contract.Field("customer"),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := strings.Join(table.Columns, " "), "id customer manager status start_date end_date monthly_fee notes created_at"; got != want {
+		t.Errorf("columns %s, want %s", got, want)
+	}
+	want := []string{
+		`["` + uuid(1) + `","Grant Plastics","ann@example.com","ACTIVE","2026-01-01",null,12.50,"First \"quoted\" ☃","2026-01-01T08:00:00.120000Z"]`,
+		`["` + uuid(2) + `","Grant Plastics",null,"DRAFT","2026-02-01","2026-12-31",0.00,null,"2026-01-02T00:00:00.000000Z"]`,
+	}
+	for i, row := range table.Rows {
+		var parts []string
+		for _, v := range row {
+			parts = append(parts, string(v))
+		}
+		if got := "[" + strings.Join(parts, ",") + "]"; got != want[i] {
+			t.Errorf("row %d\n got %s\nwant %s", i, got, want[i])
+		}
+	}
+	if s := seen(); len(s) != 1 || s[0].Name != "rows" || s[0].Type != "ServiceContract" || s[0].Rows != 2 || s[0].Err != nil {
+		t.Errorf("statements: %+v", s)
+	}
+}
+
+func TestEveryColumnType(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.exec(`create table every (id bigint primary key, b boolean, i integer, f double precision, r real, n numeric, t time, j jsonb, js json, ts timestamptz, d date, s text)`)
+	b.exec(`insert into every values
+		(1, true, -2147483648, 0.1, 0.1, 100000000000000000000.000000001, '15:04:05.5', '{"a": [1, "x"]}', '[1, 2]', '2026-06-30 23:59:59.999999+02', '0001-01-01', E'a\nb\t"\\'),
+		(2, false, 7, 'NaN', 'Infinity', 'NaN', '00:00', 'null', '"s"', 'infinity', '-infinity', '</script>'),
+		(3, null, null, 1e300, null, null, null, null, null, null, null, null)`)
+	typ := &doctype.Type{Name: "Every", Key: "Every", Source: doctype.Local, Table: "every"}
+	kinds := map[string]doctype.Kind{"id": doctype.ID, "b": doctype.Boolean, "i": doctype.Int, "f": doctype.Float, "r": doctype.Float, "n": doctype.Decimal,
+		"t": doctype.Time, "j": doctype.JSON, "js": doctype.JSON, "ts": doctype.DateTime, "d": doctype.Date, "s": doctype.String}
+	for _, name := range strings.Fields("id b i f r n t j js ts d s") {
+		typ.Fields = append(typ.Fields, &doctype.Field{Name: name, Column: name, Kind: kinds[name], GraphQLType: "X", Nullable: name != "id"})
+	}
+	if err := b.db.CheckColumns(t.Context(), []*doctype.Type{typ}); err != nil {
+		t.Error(err)
+	}
+	want := []string{
+		`[1,true,-2147483648,0.1,0.1,100000000000000000000.000000001,"15:04:05.5",{"a": [1, "x"]},[1, 2],"2026-06-30T21:59:59.999999Z","0001-01-01","a\nb\t\"\\"]`,
+		`[2,false,7,null,null,null,"00:00:00",null,"s",null,null,"</script>"]`,
+		`[3,null,null,1e+300,null,null,null,null,null,null,null,null]`,
+	}
+	table := b.rows(postgres.Query{Type: typ, Columns: typ.Fields})
+	for i, row := range table.Rows {
+		var parts []string
+		for _, v := range row {
+			if !v.IsValid() {
+				t.Errorf("row %d: %q is not JSON", i, v)
+			}
+			parts = append(parts, string(v))
+		}
+		if got := "[" + strings.Join(parts, ",") + "]"; got != want[i] {
+			t.Errorf("row %d\n got %s\nwant %s", i, got, want[i])
+		}
+	}
+}
+
+func TestWhere(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.seed()
+	c, v, p := b.contract, b.visit, b.part
+	parts := &postgres.Expr{Rows: &postgres.RowsExpr{Field: v.Field("parts"), Of: p, Where: cond(p, "qty", postgres.Gt, json.Number("1"))}}
+	visits := func(where *postgres.Expr) *postgres.Expr {
+		return &postgres.Expr{Rows: &postgres.RowsExpr{Field: c.Field("visits"), Of: v, Where: where}}
+	}
+	for name, tc := range map[string]struct {
+		where *postgres.Expr
+		want  string
+	}{
+		"nil":                {nil, "1 2 3 4"},
+		"empty":              {&postgres.Expr{}, "1 2 3 4"},
+		"eq":                 {cond(c, "customer", postgres.Eq, "Grant Plastics"), "1 2"},
+		"eq is exact":        {cond(c, "customer", postgres.Eq, "grant plastics"), ""},
+		"eq null":            {cond(c, "manager", postgres.Eq, nil), "2 4"},
+		"ne":                 {cond(c, "manager", postgres.Ne, "ann@example.com"), "2 3 4"},
+		"ne null":            {cond(c, "manager", postgres.Ne, nil), "1 3"},
+		"id":                 {cond(c, "id", postgres.Eq, uuid(3)), "3"},
+		"id in":              {cond(c, "id", postgres.In, []any{uuid(3), uuid(1)}), "1 3"},
+		"decimal exact":      {cond(c, "monthlyFee", postgres.Eq, json.Number("9999999999999999.99")), "3"},
+		"decimal near":       {cond(c, "monthlyFee", postgres.Gt, json.Number("9999999999999999.98")), "3"},
+		"decimal as text":    {cond(c, "monthlyFee", postgres.Lte, "12.5"), "1 2"},
+		"date":               {cond(c, "startDate", postgres.Gte, "2026-02-01"), "2 3 4"},
+		"date null":          {cond(c, "endDate", postgres.Lt, "2027-01-01"), "2"},
+		"between":            {cond(c, "startDate", postgres.Between, []any{"2026-02-01", "2026-03-01"}), "2 3 4"},
+		"datetime":           {cond(c, "createdAt", postgres.Lt, time.Date(2026, 1, 2, 1, 0, 0, 0, time.FixedZone("", 7200))), "1"},
+		"enum":               {cond(c, "status", postgres.In, []any{"DRAFT", "ENDED"}), "2 4"},
+		"in nothing":         {cond(c, "status", postgres.In, []any{}), ""},
+		"not in nothing":     {cond(c, "status", postgres.NotIn, []any{}), "1 2 3 4"},
+		"not in":             {cond(c, "manager", postgres.NotIn, []any{"ann@example.com", "x"}), "2 3 4"},
+		"like folds case":    {cond(c, "customer", postgres.Like, "%PLAST%"), "1 2"},
+		"like whole":         {cond(c, "customer", postgres.Like, "grant"), ""},
+		"like underscore":    {cond(c, "item", postgres.Like, "sku00_"), "1 2 3"},
+		"like backslash":     {cond(c, "item", postgres.Like, `%\`), "4"},
+		"not like":           {cond(c, "manager", postgres.NotLike, "ANN%"), "2 3 4"},
+		"like id":            {cond(c, "id", postgres.Like, "%3"), "3"},
+		"set":                {cond(c, "notes", postgres.IsSet, true), "1 4"},
+		"not set":            {cond(c, "notes", postgres.IsSet, false), "2 3"},
+		"date set":           {cond(c, "endDate", postgres.IsSet, true), "2 3"},
+		"date not set":       {cond(c, "endDate", postgres.IsSet, false), "1 4"},
+		"and":                {and(cond(c, "customer", postgres.Eq, "Grant Plastics"), cond(c, "status", postgres.Eq, "ACTIVE")), "1"},
+		"or":                 {or(cond(c, "status", postgres.Eq, "DRAFT"), cond(c, "item", postgres.Eq, "SKU001")), "1 2 3"},
+		"nested":             {and(not(or(cond(c, "status", postgres.Eq, "DRAFT"), cond(c, "status", postgres.Eq, "ENDED"))), cond(c, "item", postgres.Eq, "SKU001")), "1 3"},
+		"not brings nulls":   {not(cond(c, "manager", postgres.Eq, "ann@example.com")), "2 3 4"},
+		"rows":               {visits(cond(v, "status", postgres.Eq, "DONE")), "1 3"},
+		"no rows":            {not(visits(nil)), "2 4"},
+		"rows of rows":       {visits(parts), "1"},
+		"quote and drop":     {cond(c, "customer", postgres.Eq, "O'Neil; drop table service_contract; --"), "4"},
+		"value like SQL":     {cond(c, "customer", postgres.Eq, "' or true --"), ""},
+		"value like operand": {cond(c, "customer", postgres.In, []any{`["like","%"]`, `{},"`, `NULL`, `\`, `"`}), ""},
+		"value in list":      {cond(c, "item", postgres.In, []any{`SKU%_\`, "a,b", ""}), "4"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table := b.with(t).rows(postgres.Query{Type: c, Where: tc.where})
+			if got := ids(table); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+			n, err := b.db.Count(t.Context(), postgres.Query{Type: c, Where: tc.where})
+			if err != nil || int(n) != len(table.Rows) {
+				t.Errorf("count %d of %d rows, %v", n, len(table.Rows), err)
+			}
+		})
+	}
+}
+
+func TestBadValues(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c, v := b.contract, b.visit
+	for name, tc := range map[string]struct {
+		typ   *doctype.Type
+		where *postgres.Expr
+		field string
+	}{
+		"NUL":            {c, cond(c, "customer", postgres.Eq, "a\x00b"), "where.customer.eq"},
+		"NUL in list":    {c, cond(c, "customer", postgres.In, []any{"a", "b\x00"}), "where.customer.in.1"},
+		"NUL in pattern": {c, cond(c, "customer", postgres.Like, "\x00"), "where.customer.like"},
+		"bad UTF-8":      {c, cond(c, "customer", postgres.Eq, "\xff"), "where.customer.eq"},
+		"date":           {c, cond(c, "startDate", postgres.Gt, "tomorrow"), "where.startDate.gt"},
+		"infinity":       {c, cond(c, "startDate", postgres.Gt, "infinity"), "where.startDate.gt"},
+		"now":            {c, cond(c, "createdAt", postgres.Lt, "now"), "where.createdAt.lt"},
+		"NaN":            {c, cond(c, "monthlyFee", postgres.Eq, "NaN"), "where.monthlyFee.eq"},
+		"long number":    {c, cond(c, "monthlyFee", postgres.Eq, strings.Repeat("9", 1000)), "where.monthlyFee.eq"},
+		"int fraction":   {v, cond(v, "durationMinutes", postgres.Eq, json.Number("1.5")), "where.durationMinutes.eq"},
+		"int range":      {v, cond(v, "durationMinutes", postgres.Eq, json.Number("3000000000")), "where.durationMinutes.eq"},
+		"id":             {c, cond(c, "id", postgres.Eq, "x"), "where.id.eq"},
+		"id in list":     {c, and(cond(c, "status", postgres.Eq, "DRAFT"), cond(c, "id", postgres.In, []any{"x"})), "where.id.in"},
+		"gt null":        {c, cond(c, "startDate", postgres.Gt, nil), "where.startDate.gt"},
+		"null in list":   {c, cond(c, "status", postgres.In, []any{nil}), "where.status.in.0"},
+		"map":            {c, cond(c, "status", postgres.Eq, map[string]any{}), "where.status.eq"},
+		"operator":       {c, cond(c, "status", "= '' or", "x"), "where.status.= '' or"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := b.db.Rows(t.Context(), postgres.Query{Type: tc.typ, Where: tc.where})
+			e, ok := apierror.As(err)
+			if !ok || e.Code != apierror.BadUserInput || e.Field != tc.field {
+				t.Errorf("got %v (%+v)", err, e)
+			}
+		})
+	}
+}
+
+func TestRowsByKeys(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.seed()
+	ctx, seen := statements(t.Context())
+	table, err := b.db.RowsByKeys(ctx, postgres.KeysQuery{Type: b.contract, Keys: []string{uuid(3), uuid(1), "x", uuid(9), uuid(3), "", "\x00"}})
+	if err != nil || ids(table) != "1 3" {
+		t.Errorf("%q, %v", ids(table), err)
+	}
+	table, err = b.db.RowsByKeys(ctx, postgres.KeysQuery{
+		Type: b.contract, KeyField: b.contract.Field("customer"), Keys: []string{"West View", "Grant Plastics"},
+		Where: cond(b.contract, "status", postgres.Eq, "ACTIVE"),
+	})
+	if err != nil || ids(table) != "1 3" || table.Columns[1] != "customer" {
+		t.Errorf("%q, %v", ids(table), err)
+	}
+	if n := len(seen()); n != 2 {
+		t.Errorf("%d statements", n)
+	}
+}
+
+func TestAggregate(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.seed()
+	c, v := b.contract, b.visit
+	for name, tc := range map[string]struct {
+		q    postgres.AggregateQuery
+		want string
+	}{
+		"all": {postgres.AggregateQuery{Type: v, Figures: []postgres.Figure{
+			{Func: postgres.Count, As: "count"}, {Func: postgres.Sum, Field: v.Field("durationMinutes"), As: "sum_duration"},
+			{Func: postgres.Min, Field: v.Field("visitedAt"), As: "min_at"},
+		}}, `3,75,"2026-04-01T09:00:00.000000Z"`},
+		"none": {postgres.AggregateQuery{Type: c, Where: cond(c, "customer", postgres.Eq, "x"), Figures: []postgres.Figure{
+			{Func: postgres.Count, As: "count"}, {Func: postgres.Sum, Field: c.Field("monthlyFee"), As: "fee"},
+		}}, `0,null`},
+		"groups": {postgres.AggregateQuery{Type: c, GroupBy: []*doctype.Field{c.Field("status")}, Figures: []postgres.Figure{
+			{Func: postgres.Count, As: "count"}, {Func: postgres.Max, Field: c.Field("monthlyFee"), As: "fee"},
+		}}, `"ACTIVE",2,9999999999999999.99 "DRAFT",1,0.00 "ENDED",1,100.00`},
+		"ordered": {postgres.AggregateQuery{Type: c, GroupBy: []*doctype.Field{c.Field("manager")}, Limit: 2,
+			Figures: []postgres.Figure{{Func: postgres.Count, As: `a"lias`}},
+			Order:   []postgres.AggregateOrder{{As: `a"lias`, Desc: true}, {Key: c.Field("manager"), Desc: true}},
+		}, `null,2 "bob@example.com",1`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table, err := b.db.Aggregate(t.Context(), tc.q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var rows []string
+			for _, row := range table.Rows {
+				var parts []string
+				for _, value := range row {
+					parts = append(parts, string(value))
+				}
+				rows = append(rows, strings.Join(parts, ","))
+			}
+			if got := strings.Join(rows, " "); got != tc.want {
+				t.Errorf("got %s, want %s", got, tc.want)
+			}
+		})
+	}
+	if _, err := b.db.Aggregate(t.Context(), postgres.AggregateQuery{Type: c, Figures: []postgres.Figure{{Func: "pg_sleep", Field: c.Field("status"), As: "x"}}}); err == nil {
+		t.Error("an unknown function ran")
+	}
+}
+
+func TestDeadlines(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	// A lock makes the read wait for as long as the test wants.
+	tx, err := b.db.Pool().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.Background()) }()
+	if _, err := tx.Exec(t.Context(), "lock table service_contract in access exclusive mode"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := b.db.Rows(ctx, postgres.Query{Type: b.contract}); apierror.CodeOf(err) != apierror.UpstreamTimeout {
+		t.Errorf("deadline: %v", err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.db.Rows(ctx, postgres.Query{Type: b.contract}); apierror.CodeOf(err) != apierror.Internal {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	contract, _, _ := exampleTypes()
+	db, err := postgres.Open(t.Context(), postgres.Config{URL: "postgres://erpgraph:hunter2@127.0.0.1:1/x?sslmode=disable"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for name, err := range map[string]error{
+		"ping": db.Ping(t.Context()),
+		"rows": func() error {
+			_, err := db.Rows(t.Context(), postgres.Query{Type: contract})
+			return err
+		}(),
+	} {
+		if apierror.CodeOf(err) != apierror.UpstreamUnavailable || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := postgres.Open(t.Context(), postgres.Config{URL: "postgres://u:hunter2@h:port/x"}); err == nil || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("bad URL: %v", err)
+	}
+}
+
+func TestForeignTypesRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, typ := range []*doctype.Type{
+		{Name: "Customer", Key: "Customer", Source: doctype.Upstream},
+		{Name: "Gone", Key: "Gone", Source: doctype.Local, Table: "gone"},
+		{Name: "Secret", Key: "Secret", Source: doctype.Local, Table: "pg_authid"},
+	} {
+		if _, err := b.db.Rows(t.Context(), postgres.Query{Type: typ}); err == nil {
+			t.Errorf("%s was read", typ.Name)
+		}
+	}
+	gone := &doctype.Field{Name: "gone", Column: `id" from service_contract; drop table service_contract; --`}
+	if _, err := b.db.Rows(t.Context(), postgres.Query{Type: b.contract, Columns: []*doctype.Field{gone}}); err == nil {
+		t.Error("an unknown column was read")
+	}
+}
