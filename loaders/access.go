@@ -33,6 +33,16 @@ func (s *Set) CheckReadable(ctx context.Context, uses []Use) error {
 		if u.Field.PermLevel == 0 || u.Type.Source == doctype.Local {
 			continue
 		}
+		if u.Field.Kind == doctype.Table {
+			ok, err := s.tableReadable(ctx, u.Type, u.Field)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return notUsable(u.Type, u.Field)
+			}
+			continue
+		}
 		at := slices.IndexFunc(groups, func(g *group) bool { return g.use.Type == u.Type && g.use.Parent == u.Parent })
 		if at < 0 {
 			groups = append(groups, &group{use: u})
@@ -48,10 +58,31 @@ func (s *Set) CheckReadable(ctx context.Context, uses []Use) error {
 		if err != nil || refused == "" {
 			return err
 		}
-		field := g.use.Type.ByColumn(refused)
-		return apierror.New(apierror.Forbidden, "%s.%s can't be used in a filter, order or group: you may not read it", g.use.Type.Name, field.Name).
-			About(g.use.Type.Key, "", field.Name)
+		return notUsable(g.use.Type, g.use.Type.ByColumn(refused))
 	})
+}
+
+func notUsable(t *doctype.Type, f *doctype.Field) error {
+	return apierror.New(apierror.Forbidden, "%s.%s can't be used in a filter, order or group: you may not read it", t.Name, f.Name).
+		About(t.Key, "", f.Name)
+}
+
+// tableReadable tells whether the caller may read a child table field of t. ERPNext's
+// list of child rows checks the parent's roles only, not the permlevel of the table
+// field, so it would show what the document itself hides. No list shows a table field
+// either; a stored field of the same permlevel stands in for it, and where there is
+// none the answer is no.
+func (s *Set) tableReadable(ctx context.Context, t *doctype.Type, table *doctype.Field) (bool, error) {
+	if table.PermLevel == 0 {
+		return true, nil
+	}
+	for _, f := range t.Fields {
+		if f.PermLevel == table.PermLevel && f.Column != "" && f.Kind != doctype.Table && f.Kind != doctype.Custom {
+			refused, err := s.unreadable(ctx, t.Key, nil, []string{f.Column})
+			return refused == "" && err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // unreadable gives the first of the columns that ERPNext does not show this caller.

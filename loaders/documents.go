@@ -171,6 +171,13 @@ func (s *Set) single(ctx context.Context, t *doctype.Type, st *store) {
 			return nil, fmt.Errorf("read %s: %w", t.Key, err)
 		}
 		s.vouched()
+		for _, f := range t.Fields {
+			// A single read gives 0 for a number above the caller's permlevel. No list of a
+			// single DocType could tell it from a true 0, so neither is shown.
+			if f.PermLevel > 0 && isZero(doc[f.Column]) {
+				delete(doc, f.Column)
+			}
+		}
 		return NewRow(t, t.Key, doc), nil
 	}()
 	if err != nil {

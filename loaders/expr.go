@@ -73,6 +73,9 @@ func (e *Expr) Fields(t *doctype.Type, visit func(*doctype.Type, *doctype.Field)
 		visit(t, e.Cond.Field)
 	}
 	if e.Rows != nil {
+		if e.Rows.Field != nil {
+			visit(t, e.Rows.Field)
+		}
 		for _, c := range e.Rows.Conds {
 			visit(e.Rows.Of, c.Field)
 		}

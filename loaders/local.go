@@ -211,7 +211,7 @@ func (s *Set) localAggregate(ctx context.Context, q AggregateQuery) ([]*Row, err
 	}
 	rows := localRows(q.Type, table)
 	for _, r := range rows {
-		r.Key = "" // a group has no id
+		r.Key = r.Text("id") // "" unless grouped by it
 	}
 	return rows, nil
 }

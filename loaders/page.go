@@ -2,6 +2,7 @@ package loaders
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strconv"
 
@@ -170,11 +171,17 @@ func segments(q PageQuery) []segment {
 	for at := ties; at >= 0; at-- {
 		var same []frappe.Filter
 		var keep func(*Row) bool
+		walk := slices.Clone(keys)
 		for i := range at {
 			f, k := equal(keys[i], values[i])
 			same, keep = append(same, f...), both(keep, k)
+			if k != nil {
+				// The rows to keep have NULL here, where this key does not order. Ascending
+				// brings them before those to drop, which else would fill the page.
+				walk[i].desc = false
+			}
 		}
-		for _, later := range after(keys, at, values[at]) {
+		for _, later := range after(walk, at, values[at]) {
 			later.filters = append(slices.Clone(same), later.filters...)
 			later.keep = both(keep, later.keep)
 			out = append(out, later)
@@ -266,7 +273,7 @@ func filterValue(k key, v jsontext.Value) any {
 	if k.text() || v.Kind() == '"' {
 		return textOf(v)
 	}
-	return jsontext.Value(v)
+	return json.Number(v)
 }
 
 func orderBy(keys []key) []frappe.Order {

@@ -75,13 +75,14 @@ func (s *Set) vouched() {
 
 // Prove makes sure that ERPNext knows the credential before local rows are read
 // with it. It costs a call only when no upstream call of this response, and none of
-// the last minute, has proved it already.
+// the last minute, has proved it already; reads that need it at the same time share
+// the call and its answer.
 func (s *Set) Prove(ctx context.Context) error {
 	if s.proven.Load() || s.cfg.Proofs.has(s.cred.Key()) {
 		return nil
 	}
-	_, err := s.LoggedUser(ctx)
-	return err
+	s.prove.Do(func() { _, s.refused = s.LoggedUser(ctx) })
+	return s.refused
 }
 
 // LoggedUser asks ERPNext whose credential this is.

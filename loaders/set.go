@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/graph-gophers/dataloader/v7"
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
@@ -58,10 +59,14 @@ type Set struct {
 	calls  atomic.Int64
 	proven atomic.Bool
 
+	prove   sync.Once
+	refused error // what came of prove
+
 	mu      sync.Mutex
 	columns map[*doctype.Type][]string
 	stores  map[*doctype.Type]*store
 	gone    map[*doctype.Type]map[string]error
+	lookups map[string]*dataloader.Loader[string, *Row]
 }
 
 // NewSet makes the loader set of one response for one credential.

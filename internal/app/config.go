@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 )
 
 // Config is every setting of `serve`: an environment variable and a flag each. The
@@ -76,4 +78,15 @@ func (c *Config) fileURL(path string) string {
 
 func (c *Config) String() string {
 	return fmt.Sprintf("listen %s, ERPNext %s", c.Listen, c.ERPNextURL)
+}
+
+// DefaultConfig is every setting's default, as `serve` has them without flags and
+// environment. The defaults live in the struct tags only, so that help, docs and code
+// agree.
+func DefaultConfig() (Config, error) {
+	var c Config
+	if err := kong.ApplyDefaults(&c); err != nil {
+		return Config{}, fmt.Errorf("the defaults of Config: %w", err)
+	}
+	return c, nil
 }

@@ -197,6 +197,7 @@ func (a *aggregateTask) start() {
 	}
 	var err error
 	a.x.next.others = append(a.x.next.others, call{
+		local: a.typ.Source == doctype.Local,
 		run: func(ctx context.Context) {
 			if err = a.x.set.CheckReadable(ctx, a.uses()); err == nil {
 				a.rows, err = a.x.set.Aggregate(ctx, a.query)
@@ -289,7 +290,7 @@ func (a *aggregateTask) figures(w *writer, i int, f *aggregateField, row *loader
 
 func (a *aggregateTask) figureValue(w *writer, i int, f *aggregateField, def *doctype.Field, row *loaders.Row, as string) {
 	var err error
-	if w.b, err = a.x.engine.appendScalar(w.b, def, a.typ.Source == doctype.Local, row.Raw(as), w.loc); err != nil {
+	if w.b, err = a.x.engine.appendScalar(w.b, def, a.typ.Source == doctype.Local, row.Raw(as), w.x.location); err != nil {
 		a.x.fail(err, place{field: a.f.Field, index: i, leaf: f.Alias})
 	}
 }

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -287,95 +286,80 @@ func joined(errs []error) error {
 	return nil
 }
 
-// searchTask looks for text in several DocTypes, as their link fields would.
+// searchTask looks for text in several DocTypes, as their link fields would. A DocType
+// that fails is an error of its own; the hits of the others stand.
 type searchTask struct {
-	rawTask
+	rootField
 	doctypes []string
+	query    frappe.LinkQuery
+	err      error
+	fields   []graphql.CollectedField
+	found    [][]frappe.LinkOption
+	errs     []error
+	// documents are the objects of the document field, by alias, DocType and name.
+	documents map[hit]*object
 }
+
+type hit struct{ alias, doctype, name string }
 
 // maxSearchTypes bounds the calls of one search.
 const maxSearchTypes = 10
 
 func searchRoot(x *execution, f graphql.CollectedField) (task, error) {
 	args := argumentsOf(f, x.op.Variables)
-	t := &searchTask{rawTask: rawTask{rootField: rootField{x, f}, empty: "[]"}}
-	var limit int
-	if t.doctypes, t.err = args.texts("doctypes"); t.err == nil {
-		limit, t.err = x.pageSize(args)
+	t := &searchTask{
+		rootField: rootField{x, f}, documents: map[hit]*object{},
+		fields: graphql.CollectFields(x.op, f.Selections, []string{"SearchHit"}),
 	}
-	if t.err == nil && (len(t.doctypes) == 0 || len(t.doctypes) > maxSearchTypes) {
+	t.query.Text = args.text("text")
+	if t.doctypes, t.err = args.texts("doctypes"); t.err != nil {
+		return t, nil
+	}
+	if t.query.Limit, t.err = x.pageSize(args); t.err != nil {
+		return t, nil
+	}
+	if len(t.doctypes) == 0 || len(t.doctypes) > maxSearchTypes {
 		t.err = badInput("doctypes", "must name 1 to %d DocTypes", maxSearchTypes)
 	}
-	t.calls = len(t.doctypes)
-	fields := graphql.CollectFields(x.op, f.Selections, []string{"SearchHit"})
-	found := make([][]frappe.LinkOption, len(t.doctypes))
-	objects := map[string]*object{}
-	t.read = func(ctx context.Context) error {
-		return joined(loaders.Parallel(len(t.doctypes), func(i int) (err error) {
-			found[i], err = x.set.LinkOptions(ctx, frappe.LinkQuery{DocType: t.doctypes[i], Text: args.text("text"), Limit: limit})
-			return err
-		}))
-	}
-	t.show = func(w *writer) { t.hits(w, fields, found, objects) }
-	return &searchWithDocuments{searchTask: t, fields: fields, found: found, objects: objects}, nil
+	return t, nil
 }
 
-func (t *searchTask) hits(w *writer, fields []graphql.CollectedField, found [][]frappe.LinkOption, objects map[string]*object) {
-	w.b = append(w.b, '[')
-	first := true
-	for i, options := range found {
-		for _, o := range options {
-			if !first {
-				w.b = append(w.b, ',')
-			}
-			first = false
-			w.strings(fields, map[string]string{
-				"__typename": "SearchHit", "doctype": t.doctypes[i], "name": o.Name, "label": o.Label, "description": o.Description,
-			}, func(f graphql.CollectedField) {
-				linked := objects[hitKey(f.Alias, t.doctypes[i], o.Name)]
-				if linked == nil || !w.object(linked) {
-					w.null()
-				}
-			})
-		}
-	}
-	w.b = append(w.b, ']')
-}
+func (t *searchTask) plan(p *plan) { p.extra += len(t.doctypes) }
 
-func hitKey(alias, key, name string) string { return fmt.Sprintf("%s\x00%s\x00%s", alias, key, name) }
-
-// searchWithDocuments reads the documents of the hits in the next level.
-type searchWithDocuments struct {
-	*searchTask
-	fields  []graphql.CollectedField
-	found   [][]frappe.LinkOption
-	objects map[string]*object
-}
-
-func (t *searchWithDocuments) start() {
+func (t *searchTask) start() {
 	if t.err != nil {
 		t.x.fail(t.err, t.at())
 		return
 	}
+	t.found = make([][]frappe.LinkOption, len(t.doctypes))
 	t.x.next.others = append(t.x.next.others, call{
-		run: func(ctx context.Context) { t.err = t.read(ctx) },
-		deliver: func() {
-			if t.err != nil {
-				t.x.fail(t.err, t.at())
-				return
-			}
-			index := 0
-			for i, options := range t.found {
-				for _, o := range options {
-					t.expand(index, t.doctypes[i], o.Name)
-					index++
-				}
-			}
+		run: func(ctx context.Context) {
+			t.errs = loaders.Parallel(len(t.doctypes), func(i int) (err error) {
+				q := t.query
+				q.DocType = t.doctypes[i]
+				t.found[i], err = t.x.set.LinkOptions(ctx, q)
+				return err
+			})
 		},
+		deliver: t.deliver,
 	})
 }
 
-func (t *searchWithDocuments) expand(index int, key, name string) {
+// deliver asks for the documents of the hits, where they are selected.
+func (t *searchTask) deliver() {
+	index := 0
+	for i, options := range t.found {
+		if t.errs[i] != nil {
+			t.x.fail(t.errs[i], t.at())
+		}
+		for _, o := range options {
+			t.expand(index, t.doctypes[i], o.Name)
+			index++
+		}
+	}
+}
+
+func (t *searchTask) expand(index int, key, name string) {
 	for _, f := range t.fields {
 		if f.Name != "document" {
 			continue
@@ -390,11 +374,34 @@ func (t *searchWithDocuments) expand(index int, key, name string) {
 			t.x.failOnce(err, at, failure{field: f.Field})
 			continue
 		}
-		into := func(o *object) { t.objects[hitKey(f.Alias, key, name)] = o }
+		into := func(o *object) { t.documents[hit{f.Alias, key, name}] = o }
 		if sel.shallow || target.Name == foreignName {
 			into(&object{name: name, sel: sel, at: at})
 			continue
 		}
 		t.x.next.document(target, docWant{name: name, sel: sel, at: at, into: into})
 	}
+}
+
+func (t *searchTask) write(w *writer) *Result {
+	w.b = append(w.b, '[')
+	first := true
+	for i, options := range t.found {
+		for _, o := range options {
+			if !first {
+				w.b = append(w.b, ',')
+			}
+			first = false
+			w.strings(t.fields, map[string]string{
+				"__typename": "SearchHit", "doctype": t.doctypes[i], "name": o.Name, "label": o.Label, "description": o.Description,
+			}, func(f graphql.CollectedField) {
+				linked := t.documents[hit{f.Alias, t.doctypes[i], o.Name}]
+				if linked == nil || !w.object(linked) {
+					w.null()
+				}
+			})
+		}
+	}
+	w.b = append(w.b, ']')
+	return t.finish(w, true)
 }

@@ -10,7 +10,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -122,6 +124,7 @@ type execution struct {
 	set  *loaders.Set
 	comp *compiler
 	next *level
+	loc  func() *time.Location // asked when the first DateTime is written
 
 	mu     sync.Mutex
 	errs   []*located
@@ -140,9 +143,10 @@ func (x *execution) run(ctx context.Context) {
 		x.fatal = err
 		return
 	}
-	x.ctx, x.op = ctx, graphql.GetOperationContext(ctx)
 	x.set = loaders.NewSet(x.engine.cfg.Loaders, cred)
+	x.ctx, x.op = loaders.WithSet(ctx, x.set), graphql.GetOperationContext(ctx)
 	x.comp = &compiler{engine: x.engine, op: x.op, sink: x.set}
+	x.loc = sync.OnceValue(x.askLocation)
 	x.results, x.failed, x.next = map[string]*Result{}, map[failure]bool{}, newLevel()
 
 	tasks, err := x.compileRoots()
@@ -160,9 +164,8 @@ func (x *execution) run(ctx context.Context) {
 		x.fatal = err
 		return
 	}
-	loc := x.location()
 	for _, t := range tasks {
-		x.results[t.field().Alias] = t.write(&writer{x: x, loc: loc})
+		x.results[t.field().Alias] = t.write(&writer{x: x})
 	}
 	x.reportErrors(ctx)
 }
@@ -176,6 +179,11 @@ func (x *execution) levels() error {
 		now := x.next
 		x.next = newLevel()
 		calls := now.calls(x)
+		if slices.ContainsFunc(calls, func(c call) bool { return c.local }) {
+			// First, and not next to the level's upstream calls, which prove it too: else the
+			// number of calls would hang on which came first. A refusal is known to the reads.
+			_ = x.set.Prove(x.ctx)
+		}
 		var wg sync.WaitGroup
 		panics := make([]error, len(calls))
 		for i, c := range calls {

@@ -24,6 +24,9 @@ type level struct {
 type call struct {
 	run     func(ctx context.Context)
 	deliver func()
+	// local tells that rows of a local type are read, for which ERPNext must have
+	// vouched for the credential.
+	local bool
 }
 
 func newLevel() *level { return &level{} }
@@ -82,6 +85,7 @@ func (l *level) document(t *doctype.Type, w docWant) {
 
 func (g *docGroup) call(x *execution) call {
 	return call{
+		local: g.typ.Source == doctype.Local,
 		run: func(ctx context.Context) {
 			x.set.Documents(ctx, g.typ, g.names)
 			for i := range g.wants {
@@ -193,6 +197,7 @@ func (l *level) list(conn *connection, into *connectionResult) {
 
 func (g *listGroup) call(x *execution) call {
 	return call{
+		local: g.conn.typ.Source == doctype.Local,
 		run: func(ctx context.Context) {
 			c := g.conn
 			if g.err = x.set.CheckReadable(ctx, c.uses()); g.err != nil {
@@ -247,6 +252,7 @@ func (l *level) reverse(to *doctype.Type, conn *connection, parent string, into 
 
 func (g *reverseGroup) call(x *execution) call {
 	return call{
+		local: g.conn.typ.Source == doctype.Local,
 		run: func(ctx context.Context) {
 			c := g.conn
 			if g.err = x.set.CheckReadable(ctx, c.uses()); g.err != nil {

@@ -97,6 +97,7 @@ func (x *execution) expand(o *object) {
 func (x *execution) expandLink(o *object, f *field) {
 	name := o.row.Text(f.def.Column)
 	if name == "" {
+		x.checkGone(o, f)
 		return
 	}
 	target := x.engine.registry.ByKey(f.def.Target)
@@ -119,6 +120,7 @@ func (x *execution) link(o *object, f *field, target *doctype.Type, sel *selecti
 func (x *execution) expandDynamic(o *object, f *field) {
 	name, key := o.row.Text(f.def.Column), o.row.Text(f.def.Options)
 	if name == "" || key == "" {
+		x.checkGone(o, f)
 		return
 	}
 	target := x.engine.registry.ByKey(key)

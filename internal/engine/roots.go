@@ -135,9 +135,6 @@ func (t *oneTask) start() {
 		t.x.fail(badInput("name", "must not be empty"), t.at())
 		return
 	}
-	if t.sel.shallow {
-		t.x.comp.sink.Select(t.typ) // the name alone is read, to see that it may be
-	}
 	t.x.next.document(t.typ, docWant{
 		name: t.name, sel: t.sel, at: t.at(), single: t.typ.Source == doctype.Upstream,
 		into: func(o *object) { t.got = o },
@@ -173,9 +170,11 @@ func (t *listTask) plan(p *plan) { p.connection(0, t.conn, nil) }
 
 func (t *listTask) write(w *writer) *Result { return t.finish(w, w.connection(t.got)) }
 
-// location is the site's time zone, when something of the answer may need it. An error
-// shows at each DateTime.
-func (x *execution) location() *time.Location {
+// location is the site's time zone; nil when it is not known, which shows at each
+// DateTime.
+func (x *execution) location() *time.Location { return x.loc() }
+
+func (x *execution) askLocation() *time.Location {
 	site := x.set.Site()
 	if site == nil {
 		return time.UTC

@@ -16,7 +16,7 @@ import (
 // appendScalar writes a stored value as its GraphQL type. Values stay text wherever
 // they can: a Decimal never becomes a float. A value that does not fit its type is an
 // error and null, not a failed row.
-func (e *Engine) appendScalar(b []byte, f *doctype.Field, local bool, raw jsontext.Value, loc *time.Location) ([]byte, error) {
+func (e *Engine) appendScalar(b []byte, f *doctype.Field, local bool, raw jsontext.Value, loc func() *time.Location) ([]byte, error) {
 	if isNull(raw) {
 		return append(b, "null"...), nil
 	}
@@ -38,7 +38,7 @@ func (e *Engine) appendScalar(b []byte, f *doctype.Field, local bool, raw jsonte
 		if local {
 			return appendText(b, raw, true), nil
 		}
-		return appendDateTime(b, f, raw, loc)
+		return appendDateTime(b, f, raw, loc())
 	case doctype.JSON:
 		return appendJSON(b, raw), nil
 	case doctype.URL:

@@ -247,8 +247,20 @@ func checkValue(f *doctype.Field, v any, at string) (any, error) {
 		if !isText {
 			return nil, badInput(at, "must be text")
 		}
+		if f.Kind == doctype.ID || f.Kind == doctype.Link {
+			return rowName(f, text), nil
+		}
 		return text, nil
 	}
+}
+
+// rowName takes a global id for the row's own id or docname where one is compared: a
+// client has local rows' global ids only.
+func rowName(f *doctype.Field, text string) string {
+	if key, name, err := decodeID(text); err == nil && (f.Kind == doctype.ID || key == f.Target) {
+		return name
+	}
+	return text
 }
 
 // numberPattern is a JSON number; decimalDigits is the most that ERPNext's

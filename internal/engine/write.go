@@ -2,7 +2,6 @@ package engine
 
 import (
 	"strconv"
-	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -14,9 +13,8 @@ import (
 
 // writer writes finished objects as JSON, in the order of the query.
 type writer struct {
-	x   *execution
-	loc *time.Location
-	b   []byte
+	x *execution
+	b []byte
 }
 
 func (w *writer) key(first *bool, alias string) {
@@ -52,10 +50,15 @@ func (w *writer) field(o *object, f *field) bool {
 	switch f.kind {
 	case typenameField:
 		w.b = appendQuoted(w.b, o.sel.typename)
-	case idField:
-		w.b = appendQuoted(w.b, encodeID(o.sel.typ.Key, o.name))
-	case nameField:
-		w.b = appendQuoted(w.b, o.name)
+	case idField, nameField:
+		switch {
+		case o.name == "" && !nonNull(f.CollectedField): // a group that is not by name
+			w.null()
+		case f.kind == idField:
+			w.b = appendQuoted(w.b, encodeID(o.sel.typ.Key, o.name))
+		default:
+			w.b = appendQuoted(w.b, o.name)
+		}
 	case doctypeField:
 		w.b = appendQuoted(w.b, o.sel.typ.Key)
 	case scalarField:
@@ -93,23 +96,30 @@ func (w *writer) scalar(o *object, f *field) bool {
 	raw := o.row.Raw(f.def.Column)
 	start := len(w.b)
 	var err error
-	if w.b, err = w.x.engine.appendScalar(w.b, f.def, o.sel.typ.Source == doctype.Local, raw, w.loc); err != nil {
+	if w.b, err = w.x.engine.appendScalar(w.b, f.def, o.sel.typ.Source == doctype.Local, raw, w.x.location); err != nil {
 		if e, ok := apierror.As(err); ok {
 			err = e.About(o.sel.typ.Key, o.name, f.Name)
 		}
 		w.x.fail(err, place{owner: o, field: f.Field, index: -1})
 	}
-	if raw == nil && o.row != nil {
-		if gone := w.x.set.Gone(o.sel.typ, f.def.Column); gone != nil {
-			w.x.failOnce(goneError(o.sel.typ, f.def, gone), place{owner: o, field: f.Field, index: -1}, failure{field: f.Field})
-		}
+	if raw == nil {
+		w.x.checkGone(o, f)
 	}
 	return !nonNull(f.CollectedField) || string(w.b[start:]) != "null"
 }
 
-func goneError(t *doctype.Type, f *doctype.Field, cause error) error {
-	return apierror.Wrap(apierror.NotFound, cause,
-		"ERPNext no longer has the field %s of %s; the schema needs a new pull from the site", f.Column, t.Key).About(t.Key, "", f.Name)
+// checkGone reports a field that the row lacks because the site no longer has it, once
+// for each place in the query.
+func (x *execution) checkGone(o *object, f *field) {
+	t := o.sel.typ
+	if o.row == nil {
+		return
+	}
+	if cause := x.set.Gone(t, f.def.Column); cause != nil {
+		err := apierror.Wrap(apierror.NotFound, cause,
+			"ERPNext no longer has the field %s of %s; the schema needs a new pull from the site", f.def.Column, t.Key).About(t.Key, "", f.Name)
+		x.failOnce(err, place{owner: o, field: f.Field, index: -1}, failure{field: f.Field})
+	}
 }
 
 // orNull writes an object or null; false where the schema has no null for it.
