@@ -1,0 +1,46 @@
+package simulator
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+)
+
+// The demo's data set: a small trading company, made by demo/generate.go.
+//
+//go:embed demo/*.jsonl.gz
+var demoFiles embed.FS
+
+// Demo is a site to try things on: a trading company with some hundred documents, in the
+// zone Asia/Kolkata, and users that log in with "token NAME:demo", or with the bearer
+// token "NAME-demo-token", or by OAuth as client "erpgraph-demo" with the user's address and
+// the password "demo":
+//
+//	admin    Administrator
+//	sales    sales@example.com, Sales User
+//	north    sales-north@example.com, Sales User restricted to the Territory North
+//	manager  manager@example.com, the managers of sales, purchase, accounts and items
+//	stock    stock@example.com, Stock User
+//	nobody   nobody@example.com, a website user without roles
+//	service  svc-full@example.com, System Manager and all business roles
+func Demo() (Options, error) {
+	data, err := fs.Sub(demoFiles, "demo")
+	if err != nil {
+		return Options{}, fmt.Errorf("simulator: demo: %w", err)
+	}
+	o := Options{TimeZone: "Asia/Kolkata", Data: data, Clients: []OAuthClient{
+		{ID: "erpgraph-demo", Secret: "demo-secret", RedirectURI: "http://127.0.0.1:8080/auth/callback", Scopes: "all openid", Trusted: true},
+	}}
+	for _, u := range []struct{ key, name string }{
+		{"admin", administrator},
+		{"sales", "sales@example.com"},
+		{"north", "sales-north@example.com"},
+		{"manager", "manager@example.com"},
+		{"stock", "stock@example.com"},
+		{"nobody", "nobody@example.com"},
+		{"service", "svc-full@example.com"},
+	} {
+		o.Users = append(o.Users, User{Name: u.name, APIKey: u.key, APISecret: "demo", Password: "demo", Bearer: []string{u.key + "-demo-token"}})
+	}
+	return o, nil
+}

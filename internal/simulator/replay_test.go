@@ -1,0 +1,286 @@
+package simulator_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"erpgraph/internal/simulator"
+)
+
+// transcript is one request that a real ERPNext answered.
+type transcript struct {
+	Case    string `json:"case"`
+	Request struct {
+		Method   string              `json:"method"`
+		Path     string              `json:"path"`
+		Headers  map[string][]string `json:"headers"`
+		Body     any                 `json:"body"`
+		BodyText string              `json:"body_text"`
+	} `json:"request"`
+	Response struct {
+		Status int    `json:"status"`
+		Type   string `json:"type"`
+		Body   any    `json:"body"`
+	} `json:"response"`
+}
+
+// firstWrite is the number of the first transcript that changes the site.
+const firstWrite = "297"
+
+// TestReplay sends the recorded requests and compares the answers. Every transcript is
+// replayed, or listed in testdata/not-replayed.txt with the reason.
+func TestReplay(t *testing.T) {
+	t.Parallel()
+	skipped := notReplayed(t)
+	all := transcripts(t)
+	known := make(map[string]bool)
+	var reads, writes []transcript
+	for _, tr := range all {
+		known[tr.Case] = true
+		switch {
+		case skipped[tr.Case]:
+		case tr.Case < firstWrite:
+			reads = append(reads, tr)
+		default:
+			writes = append(writes, tr)
+		}
+	}
+	for name := range skipped {
+		if !known[name] {
+			t.Errorf("not-replayed.txt lists %s, which is no transcript", name)
+		}
+	}
+	r := &replayer{server: siteServer(t), ours: make(map[string]string)}
+	for _, tr := range append(reads, writes...) {
+		t.Run(tr.Case, func(t *testing.T) {
+			if change, ok := unrecorded[tr.Case]; ok && !known[change.by] {
+				r.change(t, change)
+			}
+			r.replay(t, tr)
+		})
+	}
+}
+
+// unrecorded are changes made by requests that are not among the transcripts; what
+// follows them shows their effect.
+var unrecorded = map[string]struct {
+	by   string // the missing transcript
+	name string // of a Service Ticket
+	set  map[string]any
+}{
+	"341-update-null":     {"340-update-child-empty", "TKT-2026-00324", map[string]any{"lines": []any{}}},
+	"358-set-value-falsy": {"357-set-value-dict", "TKT-2026-00324", map[string]any{"amount": 3, "status": "Closed"}},
+}
+
+func (r *replayer) change(t *testing.T, c struct {
+	by   string
+	name string
+	set  map[string]any
+},
+) {
+	t.Helper()
+	doc := maps.Clone(c.set)
+	doc["name"] = r.translateText(c.name)
+	if err := r.server.Update("Service Ticket", doc); err != nil {
+		t.Error(err)
+	}
+}
+
+// faults are the cases in which the site as a whole refused.
+var faults = map[string]simulator.Fault{
+	"568-ratelimit-429":   {Status: http.StatusTooManyRequests, RetryAfter: "20", Count: 1},
+	"571-maintenance-503": {Status: http.StatusServiceUnavailable, Count: 1},
+}
+
+// replayer sends the transcripts one after the other, for writes change what follows.
+type replayer struct {
+	server *simulator.Server
+	// ours are the names and times that the simulator gave where the recording has others.
+	ours map[string]string
+}
+
+func (r *replayer) replay(t *testing.T, tr transcript) {
+	t.Helper()
+	if f, ok := faults[tr.Case]; ok {
+		r.server.SetFault(f)
+	}
+	rec := httptest.NewRecorder()
+	r.server.ServeHTTP(rec, r.request(t, tr))
+	res := rec.Result()
+	if res.StatusCode != tr.Response.Status {
+		t.Errorf("status %d, recorded %d\n%.600s", res.StatusCode, tr.Response.Status, rec.Body)
+		return
+	}
+	got, _, _ := strings.Cut(res.Header.Get("Content-Type"), ";")
+	want, _, _ := strings.Cut(tr.Response.Type, ";")
+	if got != want {
+		t.Errorf("content type %q, recorded %q", got, want)
+	}
+	if got != "application/json" || tr.Request.Method == http.MethodHead {
+		return
+	}
+	var body any
+	if err := json.Unmarshal(rec.Body.Bytes(), &body); err != nil {
+		t.Fatalf("answer: %v", err)
+	}
+	if tr.Case >= firstWrite {
+		r.learn(tr.Response.Body, body)
+	}
+	wanted, have := normalise(r.translate(tr.Response.Body)), normalise(body)
+	if strings.Contains(tr.Case, "-so-") && res.StatusCode == http.StatusOK {
+		wanted, have = essence(wanted), essence(have)
+	}
+	if isMetadata(tr.Case) {
+		have = restrict(have, wanted)
+	}
+	if diff := cmp.Diff(wanted, have); diff != "" {
+		t.Errorf("answer differs (-recorded +simulated):\n%.3000s", diff)
+	}
+}
+
+// learn notes where generated names and times differ.
+func (r *replayer) learn(recorded, simulated any) {
+	switch want := recorded.(type) {
+	case map[string]any:
+		have, _ := simulated.(map[string]any)
+		for k, v := range want {
+			w, isText := v.(string)
+			h, _ := have[k].(string)
+			if isText && w != h && h != "" && len(w) > 8 && generated[k] {
+				r.ours[w] = h
+			}
+			r.learn(v, have[k])
+		}
+	case []any:
+		have, _ := simulated.([]any)
+		for i := range min(len(want), len(have)) {
+			r.learn(want[i], have[i])
+		}
+	}
+}
+
+// generated are the members that a server makes up.
+var generated = map[string]bool{
+	"access_token": true, "refresh_token": true, "id_token": true,
+	"name": true, "creation": true, "modified": true, "opened_at": true,
+}
+
+// translate puts our names and times in place of the recorded ones.
+func (r *replayer) translate(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[k] = r.translate(e)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, e := range v {
+			out[i] = r.translate(e)
+		}
+		return out
+	case string:
+		return r.translateText(v)
+	default:
+		return v
+	}
+}
+
+func (r *replayer) translateText(s string) string {
+	if ours, ok := r.ours[s]; ok {
+		return ours
+	}
+	for _, w := range slices.SortedFunc(maps.Keys(r.ours), func(a, b string) int { return len(b) - len(a) }) {
+		s = strings.ReplaceAll(s, w, r.ours[w])
+	}
+	return s
+}
+
+func (r *replayer) request(t *testing.T, tr transcript) *http.Request {
+	t.Helper()
+	var body io.Reader
+	switch b := tr.Request.Body.(type) {
+	case nil:
+	case string:
+		body = strings.NewReader(r.translateText(b))
+	default:
+		raw, err := json.Marshal(r.translate(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body = bytes.NewReader(raw)
+	}
+	if tr.Request.BodyText != "" {
+		body = strings.NewReader(r.translateText(tr.Request.BodyText))
+	}
+	req := httptest.NewRequestWithContext(t.Context(), tr.Request.Method, strings.ReplaceAll(r.translateText(tr.Request.Path), " ", "%20"), body)
+	for k, vs := range tr.Request.Headers {
+		for _, v := range vs {
+			if k != "Cookie" { // of sessions that are over
+				req.Header.Add(k, r.translateText(v))
+			}
+		}
+	}
+	req.Host = "127.0.0.1:8000" // of the recorded site; answers name it
+	return req
+}
+
+func transcripts(t *testing.T) []transcript {
+	t.Helper()
+	f, err := os.Open("testdata/transcripts.jsonl.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []transcript
+	for d := json.NewDecoder(z); ; {
+		var tr transcript
+		if err := d.Decode(&tr); errors.Is(err, io.EOF) {
+			return out
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, tr)
+	}
+}
+
+// notReplayed reads the list of cases that are left out.
+func notReplayed(t *testing.T) map[string]bool {
+	t.Helper()
+	f, err := os.Open("testdata/not-replayed.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	out := make(map[string]bool)
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, reason, ok := strings.Cut(line, ": ")
+		if !ok || reason == "" {
+			t.Errorf("not-replayed.txt: no reason in %q", line)
+		}
+		out[name] = true
+	}
+	return out
+}
