@@ -40,8 +40,8 @@ func (d Decimal) String() string {
 	return d.text
 }
 
-// MarshalGQL writes a JSON number.
-func (d Decimal) MarshalGQL(w io.Writer) { _, _ = io.WriteString(w, d.String()) }
+// MarshalGQL writes a JSON string, so that no client rounds the number.
+func (d Decimal) MarshalGQL(w io.Writer) { _, _ = io.WriteString(w, `"`+d.String()+`"`) }
 
 // UnmarshalGQL reads a number or a string with a number in it.
 func (d *Decimal) UnmarshalGQL(v any) error {

@@ -30,7 +30,7 @@ func TestDecimal(t *testing.T) {
 		}
 		var out strings.Builder
 		d.MarshalGQL(&out)
-		if err != nil || out.String() != c.want {
+		if err != nil || out.String() != `"`+c.want+`"` {
 			t.Errorf("%v: %s, %v; want %s", c.in, out.String(), err, c.want)
 		}
 	}

@@ -1,0 +1,155 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"erpgraph/internal/httpapi"
+	"erpgraph/internal/simulator"
+	"erpgraph/web"
+)
+
+// demoConfig is the command line of `demo`.
+type demoConfig struct {
+	Listen        string `name:"listen" default:"127.0.0.1:8080" help:"Address of the graph."`
+	ERPNextListen string `name:"erpnext-listen" default:"127.0.0.1:8081" help:"Address of the simulated ERPNext."`
+	DataDir       string `name:"data-dir" default:".erpgraph" help:"Where the embedded PostgreSQL keeps its data."`
+	Verbose       bool   `name:"verbose" short:"v" help:"Log each operation."`
+}
+
+// demoQuery is preloaded in GraphiQL and stands in the README.
+const demoQuery = `# The newest orders, each with its customer, its items,
+# and what the custom app knows of the customer: one call
+# to ERPNext for each level and DocType, one SQL statement.
+query Orders {
+  salesOrders(first: 5, orderBy: [{ field: TRANSACTION_DATE, direction: DESC }]) {
+    totalCount
+    nodes {
+      name
+      status
+      transactionDate
+      grandTotal
+      customer {
+        customerName
+        territory { name }
+        serviceContracts(first: 3) {
+          nodes { status monthlyFee daysLeft item { itemName } }
+        }
+      }
+      items { qty rate item: itemCode { itemName itemGroup { name } } }
+    }
+  }
+}
+`
+
+// demoUser is a user whom the demo offers.
+type demoUser struct{ key, user, sees string }
+
+var demoUsers = []demoUser{
+	{"sales", "sales@example.com", "sells: customers, orders, items"},
+	{"manager", "manager@example.com", "manages sales, purchase, accounts, stock"},
+	{"north", "sales-north@example.com", "sells in the territory North only"},
+	{"stock", "stock@example.com", "keeps the stock: items, warehouses"},
+	{"nobody", "nobody@example.com", "no roles at all"},
+}
+
+// runDemo runs the simulated ERPNext and the real App over it, until ctx ends.
+func runDemo(ctx context.Context, cfg demoConfig, stdout, stderr io.Writer) error {
+	level := "warn"
+	if cfg.Verbose {
+		level = "info"
+	}
+	site, err := startSite(ctx, cfg.ERPNextListen)
+	if err != nil {
+		return err
+	}
+	settings := Config{
+		ERPNextURL: site.url, Listen: cfg.Listen, DataDir: cfg.DataDir, Introspection: true,
+		ServiceKey: "admin:demo", LogFormat: "text", LogLevel: level,
+	}
+	log := NewLogger(stderr, settings)
+	fmt.Fprintf(stdout, "Starting PostgreSQL in %s (the first start downloads and sets it up) ...\n", cfg.DataDir)
+	a, err := New(ctx, settings, log, Options{Playground: demoPage(), Progress: progress(stdout)})
+	if err != nil {
+		return errors.Join(err, site.listener.Close())
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return errors.Join(&SettingError{"--listen", err.Error()}, site.listener.Close(), a.Close())
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return httpapi.Serve(ctx, site.listener, site.handler, drainTime, log) })
+	group.Go(func() error { return a.Run(ctx, listener) })
+	group.Go(func() error {
+		if err := a.seedDemo(ctx); err != nil {
+			return fmt.Errorf("write the example rows: %w", err)
+		}
+		announce(stdout, "http://"+listener.Addr().String(), site.url)
+		return nil
+	})
+	err = group.Wait()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, a.Close())
+}
+
+// demoSite is the simulated ERPNext on its port.
+type demoSite struct {
+	listener net.Listener
+	handler  http.Handler
+	url      string
+}
+
+func startSite(ctx context.Context, address string) (demoSite, error) {
+	options, err := simulator.Demo()
+	if err != nil {
+		return demoSite{}, fmt.Errorf("load the demo's documents: %w", err)
+	}
+	options.Logger = slog.New(slog.DiscardHandler)
+	server, err := simulator.New(options)
+	if err != nil {
+		return demoSite{}, fmt.Errorf("simulate ERPNext: %w", err)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return demoSite{}, &SettingError{"--erpnext-listen", err.Error()}
+	}
+	return demoSite{listener: listener, handler: server.Handler(), url: "http://" + listener.Addr().String()}, nil
+}
+
+func demoPage() web.Options {
+	page := web.Options{
+		DefaultQuery:   demoQuery,
+		DefaultHeaders: map[string]string{"Authorization": "token " + demoUsers[0].key + ":demo", "X-Erpgraph-Trace": "1"},
+	}
+	for _, u := range demoUsers {
+		page.Users = append(page.Users, web.User{Name: u.key, Description: u.sees, Authorization: "token " + u.key + ":demo"})
+	}
+	return page
+}
+
+// announce tells where everything is, and gives a query that works as it stands.
+func announce(w io.Writer, graph, erpnext string) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\nerpgraph is ready.\n\n  Graph     %s/graphql\n  GraphiQL  %s/\n  ERPNext   %s (simulated)\n\n", graph, graph, erpnext)
+	b.WriteString("Users, each with an Authorization header that works as it stands:\n\n")
+	for _, u := range demoUsers {
+		fmt.Fprintf(&b, "  %-24s %-20s %s\n", u.user, "token "+u.key+":demo", u.sees)
+	}
+	fmt.Fprintf(&b, "\nTry:\n\n  curl -s %s/graphql -H 'Content-Type: application/json' -H 'Authorization: token sales:demo' \\\n", graph)
+	b.WriteString(`    -d '{"query":"{ salesOrders(first: 2) { nodes { name grandTotal customer { customerName } } } }"}'` + "\n\nStop with Ctrl-C.\n")
+	_, _ = io.WriteString(w, b.String())
+}
+
+// seedTime bounds how long the demo waits for its own parts.
+const seedTime = 2 * time.Minute
