@@ -57,8 +57,9 @@ type App struct {
 type Options struct {
 	// Playground configures the start page.
 	Playground web.Options
-	// Progress is told how much of the embedded database's first download is done.
-	Progress func(done, total int64)
+	// Progress is told now and then for how long the embedded database's first download
+	// has run.
+	Progress func(elapsed time.Duration)
 	// DB is used instead of opening one.
 	DB *postgres.DB
 	// HTTPClient reaches ERPNext; nil is a pool of its own.
@@ -236,7 +237,7 @@ func (a *App) meetSite(ctx context.Context) error {
 	}
 	cred, err := frappe.ParseAuthorization("token " + a.cfg.ServiceKey)
 	if err != nil {
-		return &SettingError{"ERPNEXT_SERVICE_KEY", "must be key:secret"}
+		return fmt.Errorf("ERPNEXT_SERVICE_KEY: %w", err)
 	}
 	versions, err := a.frappe.Versions(ctx, cred)
 	if err != nil {

@@ -2,11 +2,14 @@ package app
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"erpgraph/internal/frappe"
 )
 
 // Config is every setting of `serve`: an environment variable and a flag each. The
@@ -59,11 +62,28 @@ func (c *Config) check() error {
 			return &SettingError{name, "must not contain a user or password"}
 		}
 	}
+	if c.ServiceKey != "" {
+		if _, err := frappe.ParseAuthorization("token " + c.ServiceKey); err != nil {
+			return &SettingError{"ERPNEXT_SERVICE_KEY", "must be key:secret, as ERPNext shows them when it makes an API key"}
+		}
+	}
 	if c.PublicURL == "" {
-		c.PublicURL = "http://" + c.Listen
+		c.PublicURL = "http://" + reachable(c.Listen)
 	}
 	c.PublicURL, c.ERPNextURL = strings.TrimRight(c.PublicURL, "/"), strings.TrimRight(c.ERPNextURL, "/")
 	return nil
+}
+
+// reachable is a listen address as a client on this machine writes it.
+func reachable(listen string) string {
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return listen
+	}
+	if ip := net.ParseIP(host); host == "" || (ip != nil && ip.IsUnspecified()) {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // fileURL makes the absolute address of an attached file. Private files are served by
@@ -74,10 +94,6 @@ func (c *Config) fileURL(path string) string {
 		base = c.PublicURL
 	}
 	return base + (&url.URL{Path: path}).EscapedPath()
-}
-
-func (c *Config) String() string {
-	return fmt.Sprintf("listen %s, ERPNext %s", c.Listen, c.ERPNextURL)
 }
 
 // DefaultConfig is every setting's default, as `serve` has them without flags and

@@ -72,19 +72,22 @@ func runDemo(ctx context.Context, cfg demoConfig, stdout, stderr io.Writer) erro
 	if err != nil {
 		return err
 	}
-	settings := Config{
-		ERPNextURL: site.url, Listen: cfg.Listen, DataDir: cfg.DataDir, Introspection: true,
-		ServiceKey: "admin:demo", LogFormat: "text", LogLevel: level,
-	}
-	log := NewLogger(stderr, settings)
-	fmt.Fprintf(stdout, "Starting PostgreSQL in %s (the first start downloads and sets it up) ...\n", cfg.DataDir)
-	a, err := New(ctx, settings, log, Options{Playground: demoPage(), Progress: progress(stdout)})
+	listener, err := listen(ctx, "--listen", cfg.Listen)
 	if err != nil {
 		return errors.Join(err, site.listener.Close())
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	settings, err := DefaultConfig()
 	if err != nil {
-		return errors.Join(&SettingError{"--listen", err.Error()}, site.listener.Close(), a.Close())
+		return err
+	}
+	settings.ERPNextURL, settings.ServiceKey = site.url, "service:demo"
+	settings.Listen, settings.DataDir, settings.Introspection = listener.Addr().String(), cfg.DataDir, true
+	settings.LogLevel = level
+	log := NewLogger(stderr, settings)
+	fmt.Fprintf(stdout, "Starting PostgreSQL in %s (the first start downloads it) ...\n", cfg.DataDir)
+	a, err := New(ctx, settings, log, Options{Playground: demoPage(), Progress: progress(stdout)})
+	if err != nil {
+		return errors.Join(err, site.listener.Close(), listener.Close())
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return httpapi.Serve(ctx, site.listener, site.handler, drainTime, log) })
@@ -120,9 +123,9 @@ func startSite(ctx context.Context, address string) (demoSite, error) {
 	if err != nil {
 		return demoSite{}, fmt.Errorf("simulate ERPNext: %w", err)
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	listener, err := listen(ctx, "--erpnext-listen", address)
 	if err != nil {
-		return demoSite{}, &SettingError{"--erpnext-listen", err.Error()}
+		return demoSite{}, err
 	}
 	return demoSite{listener: listener, handler: server.Handler(), url: "http://" + listener.Addr().String()}, nil
 }

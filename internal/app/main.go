@@ -64,17 +64,29 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // runServe serves until ctx ends.
 func runServe(ctx context.Context, cfg Config, stderr io.Writer) error {
+	if err := cfg.check(); err != nil {
+		return err
+	}
 	log := NewLogger(stderr, cfg)
-	a, err := New(ctx, cfg, log, Options{Playground: web.Options{DefaultQuery: demoQuery}, Progress: progress(stderr)})
+	listener, err := listen(ctx, "LISTEN", cfg.Listen)
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	a, err := New(ctx, cfg, log, Options{Playground: web.Options{DefaultQuery: demoQuery}, Progress: progress(stderr)})
 	if err != nil {
-		return errors.Join(&SettingError{"LISTEN", err.Error()}, a.Close())
+		return errors.Join(err, listener.Close())
 	}
 	log.InfoContext(ctx, "serving", "listen", listener.Addr().String(), "erpnext", a.cfg.ERPNextURL, "introspection", cfg.Introspection)
 	return errors.Join(a.Run(ctx, listener), a.Close())
+}
+
+// listen opens an address; the error names the setting that gave it.
+func listen(ctx context.Context, setting, address string) (net.Listener, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, &SettingError{setting, fmt.Sprintf("can't listen on %s: %v", address, err)}
+	}
+	return listener, nil
 }
 
 // progress tells on a terminal or in a log that a download still runs.
