@@ -92,6 +92,6 @@ func listen(ctx context.Context, setting, address string) (net.Listener, error) 
 // progress tells on a terminal or in a log that a download still runs.
 func progress(w io.Writer) func(elapsed time.Duration) {
 	return func(elapsed time.Duration) {
-		fmt.Fprintf(w, "still downloading PostgreSQL (once, 10 to 30 MB): %s\n", elapsed.Round(time.Second))
+		fmt.Fprintf(w, "still downloading PostgreSQL (once, 15 to 30 MB): %s\n", elapsed.Round(time.Second))
 	}
 }

@@ -21,9 +21,9 @@ type Config struct {
 	DataDir string
 	// Logger gets what the embedded server does; nil discards.
 	Logger *slog.Logger
-	// Progress is told how much of the embedded server's first download is done, in
-	// bytes; total is -1 when unknown. nil is allowed.
-	Progress func(done, total int64)
+	// Progress is told every few seconds for how long the embedded server's first
+	// download has run. nil is allowed.
+	Progress func(elapsed time.Duration)
 	// MaxConns bounds the pool; 0 means 16, or what the URL says.
 	MaxConns int32
 	// Settings are further parameters of each session, such as "search_path".

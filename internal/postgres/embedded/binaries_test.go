@@ -3,112 +3,184 @@
 package embedded
 
 import (
-	"archive/tar"
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
 )
 
-func TestDownload(t *testing.T) {
-	t.Parallel()
-	content := strings.Repeat("x", 100_000)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/good":
-			_, _ = w.Write([]byte(content))
-		case "/cut":
-			w.Header().Set("Content-Length", "100")
-			_, _ = w.Write([]byte("x"))
-		default:
-			http.NotFound(w, r)
-		}
-	}))
+// repository serves one jar, and the checksum sum (empty: the right one), as the
+// repository of the binaries does. downloads counts the jar's.
+type repository struct {
+	jar       []byte
+	sum       string
+	downloads atomic.Int32
+}
+
+func (r *repository) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	switch {
+	case r.jar == nil:
+		http.NotFound(w, req)
+	case strings.HasSuffix(req.URL.Path, "-"+Version+".jar"):
+		r.downloads.Add(1)
+		_, _ = w.Write(r.jar)
+	case r.sum != "":
+		_, _ = w.Write([]byte(r.sum))
+	default:
+		sum := sha256.Sum256(r.jar)
+		_, _ = w.Write([]byte(hex.EncodeToString(sum[:])))
+	}
+}
+
+// serve starts a repository and gives the library's settings for it.
+func serve(t *testing.T, r *repository) embeddedpostgres.Config {
+	t.Helper()
+	server := httptest.NewServer(r)
 	t.Cleanup(server.Close)
-	var last int64
-	got, err := download(t.Context(), server.URL+"/good", func(done, _ int64) { last = done })
-	if err != nil || string(got) != content || last != int64(len(content)) {
-		t.Errorf("%d bytes, told of %d, %v", len(got), last, err)
-	}
-	for _, path := range []string{"/cut", "/missing"} {
-		if _, err := download(t.Context(), server.URL+path, nil); err == nil {
-			t.Errorf("%s: no error", path)
-		}
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := download(ctx, server.URL+"/good", nil); err == nil {
-		t.Error("downloaded under a cancelled context")
-	}
+	return embeddedpostgres.DefaultConfig().BinaryRepositoryURL(server.URL)
 }
 
-func TestUnpackRefuses(t *testing.T) {
+// jar packs an archive of testdata, of which the last cut bytes are lost.
+func jar(t *testing.T, archive string, cut int) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", archive))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var buf bytes.Buffer
+	w := zip.NewWriter(&buf)
+	f, err := w.Create("postgres.txz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Write(content[:len(content)-cut]); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+func quiet() Config { return Config{Logger: slog.New(slog.DiscardHandler)} }
+
+func TestInstall(t *testing.T) {
 	t.Parallel()
-	jar := func(name, content string) []byte {
-		var buf bytes.Buffer
-		w := zip.NewWriter(&buf)
-		f, err := w.Create(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := f.Write([]byte(content)); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return buf.Bytes()
+	dir := filepath.Join(t.TempDir(), "postgres")
+	if err := os.MkdirAll(filepath.Join(dir+".new", "left by a killed process"), 0o700); err != nil {
+		t.Fatal(err)
 	}
-	for name, archive := range map[string][]byte{
-		"no zip":  []byte("<html>"),
-		"no txz":  jar("readme", "x"),
-		"bad txz": jar("postgres.txz", "x"),
-		"empty":   nil,
+	if err := ensure(t.Context(), quiet(), serve(t, &repository{jar: jar(t, "whole.txz", 0)}), dir); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]os.FileMode{
+		"":             0o755 | os.ModeDir,
+		"bin":          0o755 | os.ModeDir,
+		"bin/postgres": 0o755, // 4777 in the archive
+		"bin/initdb":   0o755,
+		"lib":          0o755 | os.ModeDir, // 700
+		"share/data":   0o644,              // 600
 	} {
-		if err := unpack(archive, t.TempDir()); err == nil {
-			t.Errorf("%s: no error", name)
+		if info, err := os.Lstat(filepath.Join(dir, path)); err != nil || info.Mode() != want {
+			t.Errorf("%s: %v, %v", path, info, err)
 		}
+	}
+	if target, err := os.Readlink(filepath.Join(dir, "lib", "libpq.so")); err != nil || target != "libpq.so.5" {
+		t.Errorf("link to %q, %v", target, err)
+	}
+	// Each program of the archive leaves a file when it is run.
+	if ran, err := filepath.Glob(filepath.Join(dir, "bin", "*.ran")); err != nil || len(ran) > 0 {
+		t.Errorf("the download ran %q, %v", ran, err)
+	}
+	if _, err := os.Lstat(dir + ".new"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("something is left beside: %v", err)
 	}
 }
 
-func TestUnpackFile(t *testing.T) {
+func TestInstallFails(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		header tar.Header
-		ok     bool
+		repository *repository
+		want       string
 	}{
-		"file":          {tar.Header{Typeflag: tar.TypeReg, Name: "./bin/x", Mode: 0o4755}, true},
-		"link":          {tar.Header{Typeflag: tar.TypeSymlink, Name: "lib/a.so", Linkname: "a.so.1"}, true},
-		"file outside":  {tar.Header{Typeflag: tar.TypeReg, Name: "../x"}, false},
-		"absolute":      {tar.Header{Typeflag: tar.TypeReg, Name: "/x"}, false},
-		"link outside":  {tar.Header{Typeflag: tar.TypeSymlink, Name: "a", Linkname: "../../etc"}, false},
-		"link absolute": {tar.Header{Typeflag: tar.TypeSymlink, Name: "a", Linkname: "/etc"}, false},
+		"no such version": {&repository{}, "no version found"},
+		"wrong checksum":  {&repository{jar: jar(t, "whole.txz", 0), sum: strings.Repeat("0", 64)}, "checksums do not match"},
+		"no archive":      {&repository{jar: []byte("<html>")}, "zip"},
+		// All programs are there by then, but not all of their files.
+		"cut archive":      {&repository{jar: jar(t, "whole.txz", 2048)}, "unable to extract"},
+		"missing programs": {&repository{jar: jar(t, "lacking.txz", 0)}, "lacks programs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
-			root, err := os.OpenRoot(dir)
-			if err != nil {
-				t.Fatal(err)
+			dir := filepath.Join(t.TempDir(), "postgres")
+			err := ensure(t.Context(), quiet(), serve(t, tc.repository), dir)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q", err, tc.want)
 			}
-			defer func() { _ = root.Close() }()
-			if err := unpackFile(root, &tc.header, strings.NewReader("x")); (err == nil) != tc.ok {
-				t.Fatalf("got %v", err)
-			}
-			if tc.header.Mode == 0 || !tc.ok {
-				return
-			}
-			info, err := os.Stat(filepath.Join(dir, tc.header.Name))
-			if err != nil || info.Mode() != 0o755 {
-				t.Errorf("mode %v, %v: set-uid must not stay", info.Mode(), err)
+			for _, path := range []string{dir, dir + ".new"} {
+				if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+					t.Errorf("%s is left: %v", path, err)
+				}
 			}
 		})
 	}
+}
+
+func TestInstallOnce(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "postgres")
+	r := &repository{jar: jar(t, "whole.txz", 0)}
+	library := serve(t, r)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if err := ensure(t.Context(), quiet(), library, dir); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := r.downloads.Load(); n != 1 {
+		t.Errorf("%d downloads", n)
+	}
+}
+
+func TestAwait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var told []time.Duration
+		failed := errors.New("failed")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err := await(ctx, func(elapsed time.Duration) { told = append(told, elapsed) }, func() error {
+			<-time.After(12 * time.Second)
+			return failed
+		})
+		if !errors.Is(err, failed) {
+			t.Errorf("left the task alone: %v", err)
+		}
+		if len(told) != 2 || told[0] != 5*time.Second || told[1] != 10*time.Second {
+			t.Errorf("told of %v", told)
+		}
+		if err := await(ctx, nil, func() error { t.Error("ran"); return nil }); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("after the end: %v", err)
+		}
+	})
 }
 
 func TestPasswordIsNotReplaced(t *testing.T) {

@@ -3,10 +3,13 @@ package embedded
 import (
 	"errors"
 	"log/slog"
+	"time"
+
+	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
 )
 
-// Version is the PostgreSQL that is run.
-const Version = "17.5.0"
+// Version is the PostgreSQL that is run: the newest 17 that the library knows.
+const Version = string(embeddedpostgres.V17)
 
 // Config says where the server lives.
 type Config struct {
@@ -15,9 +18,9 @@ type Config struct {
 	Dir string
 	// Logger gets the server's start, end and failures; nil discards.
 	Logger *slog.Logger
-	// Progress is told how many bytes of the first download are done; total is -1 when
-	// unknown. nil is allowed.
-	Progress func(done, total int64)
+	// Progress is told every few seconds for how long the first download has run; how
+	// much of it is done nobody knows. nil is allowed.
+	Progress func(elapsed time.Duration)
 	// Settings are parameters of the server, such as "fsync".
 	Settings map[string]string
 }
