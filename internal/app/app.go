@@ -146,6 +146,7 @@ func (a *App) assemble(opts Options) error {
 		Ready: []httpapi.ReadyCheck{
 			{Name: "postgres", Required: true, Check: a.checkPostgres},
 			{Name: "erpnext", Check: a.checkERPNext},
+			{Name: "start", Required: true, Check: a.checkStart},
 		},
 		Logger: a.log,
 	})
@@ -230,8 +231,8 @@ func (a *App) meetSite(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.reached.Store(true)
 	if a.cfg.ServiceKey == "" {
+		a.reached.Store(true)
 		a.log.InfoContext(ctx, "ERPNext answers", "timeZone", loc.String(), "version", "not asked (no ERPNEXT_SERVICE_KEY), taken as 15")
 		return nil
 	}
@@ -244,6 +245,7 @@ func (a *App) meetSite(ctx context.Context) error {
 		return fmt.Errorf("ask for the site's version: %w", err)
 	}
 	a.frappe.SetVersion(versions)
+	a.reached.Store(true)
 	a.log.InfoContext(ctx, "ERPNext answers", "timeZone", loc.String(), "frappe", versions.Frappe, "erpnext", versions.ERPNext)
 	return nil
 }
@@ -261,6 +263,15 @@ func (a *App) checkPostgres(ctx context.Context) error {
 func (a *App) checkERPNext(ctx context.Context) error {
 	_, err := a.frappe.TimeZone(ctx)
 	return err
+}
+
+// checkStart fails until ERPNext has answered once: a wrong address must not pass for a
+// running service. Later outages are ERPNext's, and degrade every process alike.
+func (a *App) checkStart(context.Context) error {
+	if !a.reached.Load() {
+		return apierror.New(apierror.UpstreamUnavailable, "ERPNext has not answered since the start; see ERPNEXT_URL")
+	}
+	return nil
 }
 
 // Close ends what New opened.

@@ -96,6 +96,9 @@ func runDemo(ctx context.Context, cfg demoConfig, stdout, stderr io.Writer) erro
 		if err := a.seedDemo(ctx); err != nil {
 			return fmt.Errorf("write the example rows: %w", err)
 		}
+		if err := a.meetSite(ctx); err != nil {
+			return err
+		}
 		announce(stdout, "http://"+listener.Addr().String(), site.url)
 		return nil
 	})

@@ -165,7 +165,7 @@ func TestServeWithoutUpstream(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &ready); err != nil {
 		t.Fatalf("%v in %s", err, body)
 	}
-	if status != http.StatusServiceUnavailable || len(ready.Checks) != 2 || ready.Checks[0].OK || ready.Checks[1].OK {
+	if status != http.StatusServiceUnavailable || len(ready.Checks) != 3 || ready.Checks[0].OK || ready.Checks[1].OK || ready.Checks[2].OK {
 		t.Errorf("/readyz: %d %s", status, body)
 	}
 	if status, _ := get(t, "http://"+address+"/healthz"); status != http.StatusOK {
@@ -177,6 +177,9 @@ func TestServeWithoutUpstream(t *testing.T) {
 	}
 	if code := stop(); code != 0 {
 		t.Errorf("stopped with %d", code)
+	}
+	if !strings.Contains(body, "ERPNEXT_URL") {
+		t.Errorf("/readyz does not say what to look at: %s", body)
 	}
 	for _, secret := range []string{"secret-word", "s3cr3t"} {
 		if strings.Contains(out.String(), secret) {

@@ -176,6 +176,9 @@ func plainFilters(v any) ([]frappe.Filter, error) {
 	case map[string]any:
 		var out []frappe.Filter
 		for _, field := range sortedKeys(v) {
+			if _, list := v[field].([]any); list {
+				return nil, badInput("filters."+field, "an object only tells equal values; write other comparisons as a list of [field, operator, value]")
+			}
 			f, err := plainFilter("filters."+field, []any{field, "=", v[field]})
 			if err != nil {
 				return nil, err
