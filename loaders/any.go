@@ -60,6 +60,7 @@ func (s *Set) AnyPage(ctx context.Context, key string, columns []string, filters
 	if err := s.CheckAnyReadable(ctx, key, used); err != nil {
 		return nil, err
 	}
+	q.Untyped = true
 	var rows []*Row
 	t := &doctype.Type{Key: key, Name: key}
 	for _, seg := range segments(q) {

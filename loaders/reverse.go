@@ -2,6 +2,7 @@ package loaders
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"erpgraph/internal/doctype"
@@ -96,26 +97,24 @@ func (s *Set) reverseChunk(ctx context.Context, q ReverseQuery) (map[string]*Pag
 		rows := rowsOf(q.From, table)
 		for _, r := range rows {
 			page := out[parentOf(r)]
-			if page != nil && len(page.Rows) <= q.Limit && !repeated(page.Rows, r) {
+			if page != nil && len(page.Rows) <= q.Limit {
 				page.Rows = append(page.Rows, r)
 			}
 		}
 		if len(rows) < list.Limit {
 			break
 		}
-		todo = slices.DeleteFunc(slices.Clone(todo), func(p string) bool { return len(out[p].Rows) > q.Limit })
+		left := slices.DeleteFunc(slices.Clone(todo), func(p string) bool { return len(out[p].Rows) > q.Limit })
+		if len(left) == len(todo) {
+			return nil, fmt.Errorf("list %s: its rows link to none of the %d documents by a name known here", q.From.Key, len(todo))
+		}
+		todo = left
 	}
 	for parent, page := range out {
 		out[parent] = NewPage(page.Rows, q.Limit, q.Backward)
 		s.store(q.From).add(out[parent].Rows)
 	}
 	return out, nil
-}
-
-// repeated tells whether the row is there already: a child filter or two links of one
-// document to the same parent repeat it, next to itself.
-func repeated(rows []*Row, r *Row) bool {
-	return len(rows) > 0 && rows[len(rows)-1].Key == r.Key
 }
 
 func (q ReverseQuery) linkColumn() string {
@@ -142,7 +141,11 @@ func (s *Set) reverseList(q ReverseQuery, base filters, parents []string) frappe
 		extra = append(extra, q.Link.Field)
 	}
 	list.Columns = append(plain(s.selected(q.From, extra...)), columns...)
-	if base.joins && q.Link.Through == "" {
+	// A joined child table repeats rows, which would fill the call without filling a page.
+	switch {
+	case q.Link.Through != "":
+		list.GroupBy = []frappe.Column{{DocType: q.Link.Through, Field: "link_name"}, {Field: "name"}}
+	case base.joins:
 		list.GroupBy = []frappe.Column{{Field: "name"}}
 	}
 	return list

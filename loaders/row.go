@@ -1,6 +1,7 @@
 package loaders
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strconv"
@@ -67,6 +68,9 @@ func textOf(v jsontext.Value) string {
 	case len(v) == 0 || v.Kind() == 'n':
 		return ""
 	case v.Kind() == '"':
+		if len(v) >= 2 && bytes.IndexByte(v, '\\') < 0 { // most are: one copy, not two
+			return string(v[1 : len(v)-1])
+		}
 		b, err := jsontext.AppendUnquote(nil, v)
 		if err != nil {
 			return ""

@@ -31,18 +31,16 @@ type nodeTask struct {
 	ids     []string
 	dynamic *dynamicSelection
 	got     []*object
+	err     error // what is wrong with the arguments
 }
 
 func nodeRoot(x *execution, f graphql.CollectedField) (task, error) {
 	args := argumentsOf(f, x.op.Variables)
 	t := &nodeTask{rootField: rootField{x, f}, many: f.Name == "nodes", ids: []string{args.text("id")}}
 	if t.many {
-		var err error
-		if t.ids, err = args.texts("ids"); err != nil {
-			return nil, err
-		}
-		if len(t.ids) > x.engine.cfg.MaxPage {
-			return nil, badInput("ids", "has %d ids; %d are allowed", len(t.ids), x.engine.cfg.MaxPage)
+		t.ids, t.err = args.texts("ids")
+		if t.err == nil && len(t.ids) > x.engine.cfg.MaxPage {
+			t.err = badInput("ids", "has %d ids; %d are allowed", len(t.ids), x.engine.cfg.MaxPage)
 		}
 	}
 	t.got = make([]*object, len(t.ids))
@@ -60,6 +58,10 @@ func (t *nodeTask) place(i int) place {
 }
 
 func (t *nodeTask) start() {
+	if t.err != nil {
+		t.x.fail(t.err, t.at())
+		return
+	}
 	for i, id := range t.ids {
 		key, name, err := decodeID(id)
 		target := t.x.engine.registry.ByKey(key)

@@ -92,6 +92,11 @@ func (e *Engine) Resolve(ctx context.Context) (*Result, error) {
 	if !ok || fc == nil {
 		return nil, errors.New("no execution in the context: the response hook of the engine is not installed")
 	}
+	if fc.Args == nil {
+		// The engine reads the arguments itself. Without this the error presenter takes
+		// every failure for one of reading them, and shows its text to the client.
+		fc.Args = map[string]any{}
+	}
 	x.once.Do(func() { x.run(ctx) })
 	if x.fatal != nil {
 		return nil, x.fatal

@@ -96,11 +96,18 @@ func (g *docGroup) call(x *execution) call {
 			}
 		},
 		deliver: func() {
+			n := 0
+			for _, w := range g.wants {
+				n += w.sel.slots
+			}
+			objects, slots := make([]object, len(g.wants)), make([]slot, n)
 			for i := range g.wants {
 				w := &g.wants[i]
+				mine := slots[:w.sel.slots:w.sel.slots]
+				slots = slots[w.sel.slots:]
 				row, err := x.set.Document(g.typ, w.name)
 				if err == nil {
-					w.into(x.object(row, w.sel, w.at))
+					w.into(x.objectIn(&objects[i], mine, row, w.sel, w.at))
 					continue
 				}
 				if w.err != nil {

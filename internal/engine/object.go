@@ -41,9 +41,14 @@ type connectionResult struct {
 
 // object makes the object of a row and asks for what its selection needs next.
 func (x *execution) object(row *loaders.Row, sel *selection, at place) *object {
-	o := &object{name: row.Key, row: row, sel: sel, at: at}
+	return x.objectIn(new(object), make([]slot, sel.slots), row, sel, at)
+}
+
+// objectIn is object in memory that several objects share.
+func (x *execution) objectIn(o *object, slots []slot, row *loaders.Row, sel *selection, at place) *object {
+	*o = object{name: row.Key, row: row, sel: sel, at: at}
 	if sel.slots > 0 {
-		o.slots = make([]slot, sel.slots)
+		o.slots = slots
 		x.expand(o)
 	}
 	return o
@@ -56,12 +61,7 @@ func (x *execution) objects(rows []*loaders.Row, sel *selection, at place) []*ob
 	slots := make([]slot, len(rows)*sel.slots)
 	for i, row := range rows {
 		at.index = i
-		all[i] = object{name: row.Key, row: row, sel: sel, at: at}
-		out[i] = &all[i]
-		if sel.slots > 0 {
-			all[i].slots = slots[i*sel.slots : (i+1)*sel.slots : (i+1)*sel.slots]
-			x.expand(out[i])
-		}
+		out[i] = x.objectIn(&all[i], slots[i*sel.slots:(i+1)*sel.slots:(i+1)*sel.slots], row, sel, at)
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strconv"
@@ -54,6 +55,9 @@ func isNull(v jsontext.Value) bool { return len(v) == 0 || v.Kind() == 'n' }
 
 func textOf(v jsontext.Value) string {
 	if len(v) > 0 && v.Kind() == '"' {
+		if len(v) >= 2 && bytes.IndexByte(v, '\\') < 0 { // most are: one copy, not two
+			return string(v[1 : len(v)-1])
+		}
 		s, err := jsontext.AppendUnquote(nil, v)
 		if err != nil {
 			return ""
@@ -95,7 +99,7 @@ func appendInt(b []byte, f *doctype.Field, raw jsontext.Value) ([]byte, error) {
 		if ferr != nil {
 			return append(b, "null"...), unfit(f, "is not a number")
 		}
-		if x = math.Round(x); math.Abs(x) > math.MaxInt32 {
+		if x = math.Round(x); !(math.Abs(x) <= math.MaxInt32) { // NaN too
 			return append(b, "null"...), unfit(f, "is beyond the 32 bits of an Int")
 		}
 		n = int64(x)
@@ -108,13 +112,17 @@ func appendInt(b []byte, f *doctype.Field, raw jsontext.Value) ([]byte, error) {
 
 func appendNumber(b []byte, f *doctype.Field, raw jsontext.Value, quoted bool) ([]byte, error) {
 	s := string(raw)
-	if raw.Kind() == '"' {
+	switch raw.Kind() {
+	case '0':
+	case '"':
 		if s = textOf(raw); s == "" {
 			return append(b, "null"...), nil
 		}
 		if !isDecimalText(s) {
 			return append(b, "null"...), unfit(f, "is not a number")
 		}
+	default:
+		return append(b, "null"...), unfit(f, "is not a number")
 	}
 	if quoted {
 		b = append(b, '"')

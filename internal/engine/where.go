@@ -134,7 +134,11 @@ func comparison(f *doctype.Field, op string, v any, at string) ([]*loaders.Cond,
 		if v == nil {
 			return nil, nil
 		}
-		return one(loaders.IsSet, v), nil
+		set, ok := v.(bool)
+		if !ok {
+			return nil, badInput(at, "must be true or false")
+		}
+		return one(loaders.IsSet, set), nil
 	case "in", "notIn":
 		if v == nil {
 			return nil, badInput(at, "must be a list; use isSet to look for empty values")
@@ -177,6 +181,9 @@ func comparison(f *doctype.Field, op string, v any, at string) ([]*loaders.Cond,
 		s, ok := v.(string)
 		if !ok {
 			return nil, badInput(at, "must be text; %% stands for any text, _ for any character")
+		}
+		if strings.ContainsRune(s, 0) {
+			return nil, badInput(at, "must not hold a NUL character")
 		}
 		return one(loaders.Op(op), s), nil
 	case "gt", "gte", "lt", "lte", "descendantsOf", "notDescendantsOf", "ancestorsOf", "notAncestorsOf":

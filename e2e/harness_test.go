@@ -1,0 +1,247 @@
+// Package e2e tests erpgraph as its users see it: the real App over HTTP, a simulated
+// ERPNext and a real PostgreSQL behind it.
+package e2e_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"erpgraph/internal/app"
+	"erpgraph/internal/postgres"
+	"erpgraph/internal/postgres/postgrestest"
+	"erpgraph/internal/simulator"
+)
+
+func TestMain(m *testing.M) {
+	code := postgrestest.Main(m)
+	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	if err := goleak.Find(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+// The users of the recorded site, by the credential they send.
+const (
+	sales   = "token 4a1c0f5be2d1101:sales00secret01a"
+	north   = "token 4a1c0f5be2d1102:north00secret02a"
+	two     = "token 4a1c0f5be2d1103:twocus0secret03a"
+	stock   = "token 4a1c0f5be2d1104:stock00secret04a"
+	nobody  = "token 4a1c0f5be2d1105:nobody0secret05a"
+	manager = "token 4a1c0f5be2d1107:manager0secret7a"
+	admin   = "token 4a1c0f5be2d1100:admin00secret00a"
+)
+
+// accounts are the API keys of the recorded site.
+var accounts = []simulator.User{
+	{Name: "Administrator", APIKey: "4a1c0f5be2d1100", APISecret: "admin00secret00a"},
+	{Name: "sales@example.com", APIKey: "4a1c0f5be2d1101", APISecret: "sales00secret01a"},
+	{Name: "sales-north@example.com", APIKey: "4a1c0f5be2d1102", APISecret: "north00secret02a"},
+	{Name: "sales-two@example.com", APIKey: "4a1c0f5be2d1103", APISecret: "twocus0secret03a"},
+	{Name: "stock@example.com", APIKey: "4a1c0f5be2d1104", APISecret: "stock00secret04a"},
+	{Name: "nobody@example.com", APIKey: "4a1c0f5be2d1105", APISecret: "nobody0secret05a"},
+	{Name: "manager@example.com", APIKey: "4a1c0f5be2d1107", APISecret: "manager0secret7a"},
+}
+
+// bundle is one erpgraph with all behind it.
+type bundle struct {
+	site    *simulator.Server
+	siteURL string
+	db      *postgres.DB
+	url     string
+}
+
+// options bend a bundle.
+type options struct {
+	config func(*app.Config)
+	app    app.Options
+	noDB   bool // a database that can't be reached
+	// site is used instead of a fresh one.
+	site *simulator.Server
+	// log takes the server's log.
+	log io.Writer
+	// between stands between erpgraph and the site.
+	between func(http.Handler) http.Handler
+}
+
+// sharedSite is the recorded site, loaded once: for all tests that neither write to it
+// nor read its call log.
+var sharedSite = sync.OnceValues(func() (*simulator.Server, error) {
+	return simulator.New(simulator.Options{
+		TimeZone: "Asia/Kolkata", Data: os.DirFS("../internal/simulator/testdata/site"), Users: accounts,
+	})
+})
+
+// newSite is the recorded site for one test alone.
+func newSite() (*simulator.Server, error) {
+	site, err := sharedSite()
+	if err != nil {
+		return nil, err
+	}
+	return site.Fork(), nil
+}
+
+// reading starts an App over the shared site, for tests that change nothing.
+func reading(tb testing.TB, opts options) *bundle {
+	tb.Helper()
+	var err error
+	if opts.site, err = sharedSite(); err != nil {
+		tb.Fatal(err)
+	}
+	return setup(tb, opts)
+}
+
+// setup starts an App over the recorded site and a fresh database schema.
+func setup(tb testing.TB, opts options) *bundle {
+	tb.Helper()
+	b := &bundle{site: opts.site}
+	var err error
+	if b.site == nil {
+		if b.site, err = newSite(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	handler := b.site.Handler()
+	if opts.between != nil {
+		handler = opts.between(handler)
+	}
+	site := httptest.NewServer(handler)
+	tb.Cleanup(site.Close)
+	b.siteURL = site.URL
+	cfg, err := app.DefaultConfig()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cfg.ERPNextURL, cfg.Introspection = site.URL, true
+	if opts.config != nil {
+		opts.config(&cfg)
+	}
+	switch {
+	case opts.app.DB != nil:
+		b.db = opts.app.DB
+	case opts.noDB:
+		cfg.DatabaseURL = "postgres://127.0.0.1:1/none"
+	default:
+		b.db = postgrestest.New(tb)
+		opts.app.DB = b.db
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: 64}
+	tb.Cleanup(transport.CloseIdleConnections)
+	if opts.app.HTTPClient == nil {
+		opts.app.HTTPClient = &http.Client{Transport: transport}
+	}
+	log := slog.New(slog.DiscardHandler)
+	if opts.log != nil {
+		log = slog.New(slog.NewJSONHandler(opts.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	a, err := app.New(tb.Context(), cfg, log, opts.app)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			tb.Errorf("close: %v", err)
+		}
+	})
+	graph := httptest.NewServer(a.Handler())
+	tb.Cleanup(graph.Close)
+	b.url = graph.URL
+	return b
+}
+
+// answer is a GraphQL response.
+type answer struct {
+	Data   json.RawMessage `json:"data"`
+	Errors []struct {
+		Message    string         `json:"message"`
+		Path       []any          `json:"path"`
+		Extensions map[string]any `json:"extensions"`
+	} `json:"errors"`
+	Extensions struct {
+		Upstream struct {
+			Calls    int `json:"calls"`
+			Rows     int `json:"rows"`
+			Requests []struct {
+				Method  string   `json:"method"`
+				DocType string   `json:"doctype"`
+				Fields  []string `json:"fields"`
+				Rows    int      `json:"rows"`
+			} `json:"requests"`
+			Statements []struct {
+				Type string `json:"type"`
+				Rows int    `json:"rows"`
+			} `json:"statements"`
+		} `json:"upstream"`
+	} `json:"extensions"`
+	raw    []byte
+	status int
+}
+
+// buffers keeps the tests' own allocations out of the benchmarks' way.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// query sends a query with a credential ("" for none), traced.
+func (b *bundle) query(tb testing.TB, credential, query string, variables map[string]any) answer {
+	tb.Helper()
+	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, b.url+"/graphql", bytes.NewReader(body))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("X-Erpgraph-Trace", "1")
+	if credential != "" {
+		req.Header.Set("Authorization", credential)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	buf := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buf)
+	buf.Reset()
+	if _, err := io.Copy(buf, res.Body); err != nil {
+		tb.Fatal(err)
+	}
+	out := answer{raw: bytes.Clone(buf.Bytes()), status: res.StatusCode}
+	if err := json.Unmarshal(out.raw, &out); err != nil {
+		tb.Fatalf("%v in %s", err, out.raw)
+	}
+	return out
+}
+
+// into decodes the data of an answer that must have no errors.
+func (a answer) into(tb testing.TB, target any) {
+	tb.Helper()
+	if len(a.Errors) > 0 {
+		tb.Fatalf("unexpected errors: %s", a.raw)
+	}
+	if err := json.Unmarshal(a.Data, target); err != nil {
+		tb.Fatalf("%v in %s", err, a.raw)
+	}
+}
+
+// codes are the codes of an answer's errors, in order.
+func (a answer) codes() []string {
+	var out []string
+	for _, e := range a.Errors {
+		code, _ := e.Extensions["code"].(string)
+		out = append(out, code)
+	}
+	return out
+}

@@ -1,0 +1,61 @@
+package loaders_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"erpgraph/loaders"
+)
+
+// However many reads need it, a credential is proved once.
+func TestProveOnce(t *testing.T) {
+	t.Parallel()
+	refused := errors.New("refused")
+	for name, answer := range map[string]error{"accepted": nil, "refused": refused} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			u := &upstream{user: func() (string, error) { return "ada@example.com", answer }}
+			s := newSet(t, u, func(c *loaders.Config) { c.Proofs = loaders.NewProofs(time.Minute, time.Now) })
+			for _, err := range loaders.Parallel(20, func(int) error { return s.Prove(t.Context()) }) {
+				if !errors.Is(err, answer) {
+					t.Errorf("got %v, want %v", err, answer)
+				}
+			}
+			if u.users != 1 || s.Calls() != 1 {
+				t.Errorf("%d calls", u.users)
+			}
+		})
+	}
+}
+
+// A proof lasts for its time, for other responses too; a read that ERPNext answers is one.
+func TestProofs(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	proofs := loaders.NewProofs(time.Minute, func() time.Time { return now })
+	u := &upstream{user: func() (string, error) { return "ada@example.com", nil }}
+	prove := func() {
+		t.Helper()
+		if err := newSet(t, u, func(c *loaders.Config) { c.Proofs = proofs }).Prove(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	prove()
+	now = now.Add(59 * time.Second)
+	if prove(); u.users != 1 {
+		t.Errorf("%d calls within the minute", u.users)
+	}
+	now = now.Add(time.Second)
+	if prove(); u.users != 2 {
+		t.Errorf("%d calls after it", u.users)
+	}
+	now = now.Add(time.Hour)
+	s := newSet(t, u, func(c *loaders.Config) { c.Proofs = proofs })
+	if _, err := s.Page(t.Context(), loaders.PageQuery{Type: customer, Limit: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if prove(); u.users != 2 {
+		t.Error("a list did not prove the credential")
+	}
+}
