@@ -92,6 +92,7 @@ func alone(tb testing.TB, b *bundle) http.Handler {
 
 // serve runs a query on a handler and gives the length of the answer.
 func serve(tb testing.TB, h http.Handler, body []byte) int {
+	tb.Helper()
 	r := httptest.NewRequestWithContext(tb.Context(), http.MethodPost, "/graphql", bytes.NewReader(body))
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Authorization", sales)
@@ -105,6 +106,7 @@ func serve(tb testing.TB, h http.Handler, body []byte) int {
 
 // post sends a body and reads the answer to its end.
 func post(tb testing.TB, client *http.Client, url string, body []byte) {
+	tb.Helper()
 	req, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
 		tb.Fatal(err)

@@ -79,6 +79,7 @@ func TestCases(t *testing.T) {
 type caseResult struct{ want, calls []byte }
 
 func (b *bundle) runCase(t *testing.T, stem string, files map[string]string) (result caseResult) {
+	t.Helper()
 	t.Run(stem, func(t *testing.T) {
 		query := files[stem+".graphql"]
 		who, _, _ := strings.Cut(query, "\n")

@@ -55,8 +55,7 @@ func TestMainJobWithGroupNames(t *testing.T) {
 	equal(t, "calls", doctypes(got), []string{"Customer", "Item", "Sales Order", "Sales Order Item", "Territory"})
 }
 
-// Not parallel: it sets GOMAXPROCS for the whole process, and needs the site's call log
-// for itself.
+//nolint:paralleltest // it sets GOMAXPROCS for the whole process, and needs the site's call log for itself
 func TestMainJobCalls(t *testing.T) {
 	b := setup(t, options{between: afterLog})
 	b.contracts(t, 40)

@@ -45,10 +45,14 @@ func TestPagingCursorOfAnotherList(t *testing.T) {
 		{"before with first", `customers(first: 2, before: $c)`, plain, []string{"BAD_USER_INPUT"}},
 		{"too many", `customers(first: 501, after: $c)`, plain, []string{"BAD_USER_INPUT"}},
 		{"less than none", `customers(first: -1, after: $c)`, plain, []string{"BAD_USER_INPUT"}},
-		{"the same filter in other words", `customers(first: 1, where: {customerName: {isSet: true, ne: "x"}}, after: $c)`,
-			cursorOf(t, b, `customers(first: 1, where: {customerName: {ne: "x", isSet: true}})`), nil},
-		{"one key for a list of one", `customers(first: 1, orderBy: {field: NAME, direction: DESC}, after: $c)`,
-			cursorOf(t, b, `customers(first: 1, orderBy: [{field: NAME, direction: DESC}])`), nil},
+		{
+			"the same filter in other words", `customers(first: 1, where: {customerName: {isSet: true, ne: "x"}}, after: $c)`,
+			cursorOf(t, b, `customers(first: 1, where: {customerName: {ne: "x", isSet: true}})`), nil,
+		},
+		{
+			"one key for a list of one", `customers(first: 1, orderBy: {field: NAME, direction: DESC}, after: $c)`,
+			cursorOf(t, b, `customers(first: 1, orderBy: [{field: NAME, direction: DESC}])`), nil,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) {
 	code := postgrestest.Main(m)
-	http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	http.DefaultClient.CloseIdleConnections()
 	if err := goleak.Find(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)

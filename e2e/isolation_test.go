@@ -85,6 +85,7 @@ func TestCallersNeverMix(t *testing.T) {
 
 // checkOwn holds an answer against what its caller may see.
 func checkOwn(tb testing.TB, got answer, user string, customers, orders []string) error {
+	tb.Helper()
 	type order struct {
 		Name     string
 		Customer struct{ CustomerName string }

@@ -8,9 +8,15 @@ import (
 )
 
 var contractOrder = []sortKey{
-	{enum: "CUSTOMER", column: "customer"}, {enum: "MANAGER", column: "manager"}, {enum: "STATUS", column: "status"},
-	{enum: "START_DATE", column: "start_date"}, {enum: "END_DATE", column: "end_date"}, {enum: "MONTHLY_FEE", column: "monthly_fee"},
-	{enum: "NOTES", column: "notes"}, {enum: "CREATED_AT", column: "created_at"}, {enum: "ID", column: "id"},
+	{enum: "CUSTOMER", column: "customer"},
+	{enum: "MANAGER", column: "manager"},
+	{enum: "STATUS", column: "status"},
+	{enum: "START_DATE", column: "start_date"},
+	{enum: "END_DATE", column: "end_date"},
+	{enum: "MONTHLY_FEE", column: "monthly_fee"},
+	{enum: "NOTES", column: "notes"},
+	{enum: "CREATED_AT", column: "created_at"},
+	{enum: "ID", column: "id"},
 }
 
 func (b *bundle) insertContract(tb testing.TB, r *rand.Rand, customer string) {

@@ -72,11 +72,26 @@ func TestOddJSON(t *testing.T) {
 	t.Parallel()
 	b := reading(t, options{})
 	for i, filters := range []any{
-		1, true, "x", "{", `{"name":`, `"\"x\""`, []any{}, map[string]any{}, []any{[]any{}}, []any{nil}, []any{1, 2, 3}, []any{"name", "=", "x"},
-		[]any{[]any{"name", "=", map[string]any{"a": 1}}}, []any{[]any{"name", "in", []any{[]any{"x"}}}}, []any{[]any{"name", "in", "x"}},
-		[]any{[]any{"Customer", "name", "=", "x", false}}, map[string]any{"name": map[string]any{}}, map[string]any{"": "x"}, map[string]any{"name": []any{"=", "x"}},
-		[]any{[]any{"name", "is", "maybe"}}, []any{[]any{"name", "=", 1e400 / 10 * 0}}, map[string]any{"name; drop": 1}, map[string]any{"ignore_permissions": 1},
-		[]any{map[string]any{"name": "x"}}, map[string]any{"name": strings.Repeat("[", 10_000)},
+		1, true, "x", "{", `{"name":`, `"\"x\""`,
+		[]any{},
+		map[string]any{},
+		[]any{[]any{}},
+		[]any{nil},
+		[]any{1, 2, 3},
+		[]any{"name", "=", "x"},
+		[]any{[]any{"name", "=", map[string]any{"a": 1}}},
+		[]any{[]any{"name", "in", []any{[]any{"x"}}}},
+		[]any{[]any{"name", "in", "x"}},
+		[]any{[]any{"Customer", "name", "=", "x", false}},
+		map[string]any{"name": map[string]any{}},
+		map[string]any{"": "x"},
+		map[string]any{"name": []any{"=", "x"}},
+		[]any{[]any{"name", "is", "maybe"}},
+		[]any{[]any{"name", "=", 1e400 / 10 * 0}},
+		map[string]any{"name; drop": 1},
+		map[string]any{"ignore_permissions": 1},
+		[]any{map[string]any{"name": "x"}},
+		map[string]any{"name": strings.Repeat("[", 10_000)},
 	} {
 		for _, query := range []string{
 			`query($j: JSON) { documents(doctype: "Customer", filters: $j, first: 1) { nodes } }`,

@@ -176,27 +176,47 @@ func randomOrder(r *rand.Rand, fields []sortKey) []sortKey {
 // empty text among their values.
 var (
 	customerOrder = []sortKey{
-		{enum: "CUSTOMER_NAME", column: "customer_name"}, {enum: "CUSTOMER_TYPE", column: "customer_type"},
-		{enum: "MOBILE_NO", column: "mobile_no"}, {enum: "WEBSITE", column: "website"}, {enum: "LANGUAGE", column: "language"},
-		{enum: "IS_INTERNAL_CUSTOMER", column: "is_internal_customer"}, {enum: "DEFAULT_COMMISSION_RATE", column: "default_commission_rate"},
-		{enum: "CREATION", column: "creation"}, {enum: "NAME", column: "name"},
+		{enum: "CUSTOMER_NAME", column: "customer_name"},
+		{enum: "CUSTOMER_TYPE", column: "customer_type"},
+		{enum: "MOBILE_NO", column: "mobile_no"},
+		{enum: "WEBSITE", column: "website"},
+		{enum: "LANGUAGE", column: "language"},
+		{enum: "IS_INTERNAL_CUSTOMER", column: "is_internal_customer"},
+		{enum: "DEFAULT_COMMISSION_RATE", column: "default_commission_rate"},
+		{enum: "CREATION", column: "creation"},
+		{enum: "NAME", column: "name"},
 	}
 	salesOrderOrder = []sortKey{
-		{enum: "GRAND_TOTAL", column: "grand_total"}, {enum: "DELIVERY_DATE", column: "delivery_date"}, {enum: "PO_NO", column: "po_no"},
-		{enum: "STATUS", column: "status"}, {enum: "TRANSACTION_DATE", column: "transaction_date"}, {enum: "TERRITORY", column: "territory"},
-		{enum: "PER_DELIVERED", column: "per_delivered"}, {enum: "DOCSTATUS", column: "docstatus"}, {enum: "NAME", column: "name"},
+		{enum: "GRAND_TOTAL", column: "grand_total"},
+		{enum: "DELIVERY_DATE", column: "delivery_date"},
+		{enum: "PO_NO", column: "po_no"},
+		{enum: "STATUS", column: "status"},
+		{enum: "TRANSACTION_DATE", column: "transaction_date"},
+		{enum: "TERRITORY", column: "territory"},
+		{enum: "PER_DELIVERED", column: "per_delivered"},
+		{enum: "DOCSTATUS", column: "docstatus"},
+		{enum: "NAME", column: "name"},
 	}
 	itemOrder = []sortKey{
-		{enum: "ITEM_NAME", column: "item_name"}, {enum: "ITEM_GROUP", column: "item_group"}, {enum: "BRAND", column: "brand"},
-		{enum: "STANDARD_RATE", column: "standard_rate"}, {enum: "END_OF_LIFE", column: "end_of_life"}, {enum: "IS_STOCK_ITEM", column: "is_stock_item"},
-		{enum: "SHELF_LIFE_IN_DAYS", column: "shelf_life_in_days"}, {enum: "NAME", column: "name"},
+		{enum: "ITEM_NAME", column: "item_name"},
+		{enum: "ITEM_GROUP", column: "item_group"},
+		{enum: "BRAND", column: "brand"},
+		{enum: "STANDARD_RATE", column: "standard_rate"},
+		{enum: "END_OF_LIFE", column: "end_of_life"},
+		{enum: "IS_STOCK_ITEM", column: "is_stock_item"},
+		{enum: "SHELF_LIFE_IN_DAYS", column: "shelf_life_in_days"},
+		{enum: "NAME", column: "name"},
 	}
 )
 
 var issueOrder = []sortKey{
-	{enum: "RESOLUTION_TIME", column: "resolution_time"}, {enum: "TOTAL_HOLD_TIME", column: "total_hold_time"},
-	{enum: "FIRST_RESPONDED_ON", column: "first_responded_on"}, {enum: "OPENING_TIME", column: "opening_time"},
-	{enum: "OPENING_DATE", column: "opening_date"}, {enum: "PRIORITY", column: "priority"}, {enum: "VIA_CUSTOMER_PORTAL", column: "via_customer_portal"},
+	{enum: "RESOLUTION_TIME", column: "resolution_time"},
+	{enum: "TOTAL_HOLD_TIME", column: "total_hold_time"},
+	{enum: "FIRST_RESPONDED_ON", column: "first_responded_on"},
+	{enum: "OPENING_TIME", column: "opening_time"},
+	{enum: "OPENING_DATE", column: "opening_date"},
+	{enum: "PRIORITY", column: "priority"},
+	{enum: "VIA_CUSTOMER_PORTAL", column: "via_customer_portal"},
 }
 
 func insertIssue(tb testing.TB, b *bundle, r *rand.Rand, name string) {
@@ -260,27 +280,43 @@ type upstreamCase struct {
 }
 
 func upstreamCases(tb testing.TB, b *bundle, r *rand.Rand) []upstreamCase {
+	tb.Helper()
 	insert(tb, b, "Customer", map[string]any{"name": "Paging Customer", "customer_name": "Paging"})
 	return []upstreamCase{
 		{
-			"Customer", pagedList{b: b, field: "customers", where: `where: {taxId: {eq: "paging"}}`, key: "name"}, customerOrder,
-			func(name string) { insertCustomer(tb, b, r, name) }, map[string]any{"tax_id": "paging"},
+			"Customer",
+			pagedList{b: b, field: "customers", where: `where: {taxId: {eq: "paging"}}`, key: "name"},
+			customerOrder,
+			func(name string) { insertCustomer(tb, b, r, name) },
+			map[string]any{"tax_id": "paging"},
 		},
 		{
-			"Item", pagedList{b: b, field: "items", where: `where: {customsTariffNumber: {eq: "paging"}}`, key: "name"}, itemOrder,
-			func(name string) { insertItem(tb, b, r, name) }, map[string]any{"customs_tariff_number": "paging"},
+			"Item",
+			pagedList{b: b, field: "items", where: `where: {customsTariffNumber: {eq: "paging"}}`, key: "name"},
+			itemOrder,
+			func(name string) { insertItem(tb, b, r, name) },
+			map[string]any{"customs_tariff_number": "paging"},
 		},
 		{
-			"Sales Order", pagedList{b: b, field: "salesOrders", where: `where: {company: {eq: "Paging"}}`, key: "name"}, salesOrderOrder,
-			func(name string) { insertSalesOrder(tb, b, r, name, "Somebody") }, map[string]any{"company": "Paging"},
+			"Sales Order",
+			pagedList{b: b, field: "salesOrders", where: `where: {company: {eq: "Paging"}}`, key: "name"},
+			salesOrderOrder,
+			func(name string) { insertSalesOrder(tb, b, r, name, "Somebody") },
+			map[string]any{"company": "Paging"},
 		},
 		{
-			"Issue", pagedList{b: b, field: "issues", where: `where: {subject: {eq: "paging"}}`, key: "name"}, issueOrder,
-			func(name string) { insertIssue(tb, b, r, name) }, map[string]any{"subject": "paging"},
+			"Issue",
+			pagedList{b: b, field: "issues", where: `where: {subject: {eq: "paging"}}`, key: "name"},
+			issueOrder,
+			func(name string) { insertIssue(tb, b, r, name) },
+			map[string]any{"subject": "paging"},
 		},
 		{
-			"Sales Order", pagedList{b: b, field: "salesOrders", key: "name", parent: `customer(name: "Paging Customer")`}, salesOrderOrder,
-			func(name string) { insertSalesOrder(tb, b, r, name+" nested", "Paging Customer") }, map[string]any{"customer": "Paging Customer"},
+			"Sales Order",
+			pagedList{b: b, field: "salesOrders", key: "name", parent: `customer(name: "Paging Customer")`},
+			salesOrderOrder,
+			func(name string) { insertSalesOrder(tb, b, r, name+" nested", "Paging Customer") },
+			map[string]any{"customer": "Paging Customer"},
 		},
 	}
 }

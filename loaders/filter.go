@@ -2,11 +2,9 @@ package loaders
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"erpgraph/internal/apierror"
-	"erpgraph/internal/doctype"
 	"erpgraph/internal/frappe"
 )
 
@@ -104,18 +102,18 @@ func (s *Set) filter(ctx context.Context, child string, c *Cond) (frappe.Filter,
 		return f, apierror.New(apierror.BadUserInput, "ERPNext does not know the comparison %s", c.Op).About("", "", c.Path)
 	}
 	var err error
-	f.Value, err = s.upstreamValue(ctx, c.Field, c.Value)
+	f.Value, err = s.upstreamValue(ctx, c.Value)
 	return f, err
 }
 
 // upstreamValue converts a checked value to what ERPNext compares with.
-func (s *Set) upstreamValue(ctx context.Context, f *doctype.Field, v any) (any, error) {
+func (s *Set) upstreamValue(ctx context.Context, v any) (any, error) {
 	switch v := v.(type) {
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
 			var err error
-			if out[i], err = s.upstreamValue(ctx, f, v[i]); err != nil {
+			if out[i], err = s.upstreamValue(ctx, v[i]); err != nil {
 				return nil, err
 			}
 		}
@@ -131,8 +129,6 @@ func (s *Set) upstreamValue(ctx context.Context, f *doctype.Field, v any) (any, 
 			return nil, err
 		}
 		return v.In(loc).Format(naiveLayout), nil
-	case json.Number:
-		return v, nil
 	default:
 		return v, nil
 	}

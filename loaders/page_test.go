@@ -187,8 +187,12 @@ func TestPositionTies(t *testing.T) {
 func TestFold(t *testing.T) {
 	t.Parallel()
 	for _, equal := range [][]string{
-		{"", " ", "   "}, {"Müller", "MULLER", "müller ", "Mu\u0308ller"}, {"Straße", "STRASSE", "strasse"},
-		{"ÉCLAIR", "eclair"}, {"Ａ", "a"}, {"日本", "日本 "},
+		{"", " ", "   "},
+		{"Müller", "MULLER", "müller ", "Mu\u0308ller"},
+		{"Straße", "STRASSE", "strasse"},
+		{"ÉCLAIR", "eclair"},
+		{"Ａ", "a"},
+		{"日本", "日本 "},
 	} {
 		for _, s := range equal {
 			if loaders.Fold(s) != loaders.Fold(equal[0]) {

@@ -3,6 +3,7 @@ package loaders
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"erpgraph/internal/doctype"
@@ -59,9 +60,7 @@ func (s *Set) Reverse(ctx context.Context, q ReverseQuery) (map[string]*Page, er
 		return nil, err
 	}
 	for _, m := range pages {
-		for parent, page := range m {
-			out[parent] = page
-		}
+		maps.Copy(out, m)
 	}
 	return out, nil
 }
@@ -135,7 +134,7 @@ func (s *Set) reverseList(q ReverseQuery, base filters, parents []string) frappe
 		Limit:     max(len(parents)*(q.Limit+1), minReverseRows),
 	}
 	link, columns := q.linkFilters(parents)
-	list.Filters = append(link, base.and...)
+	list.Filters = slices.Concat(link, base.and)
 	extra := orderColumns(q.Order)
 	if q.Link.Through == "" {
 		extra = append(extra, q.Link.Field)

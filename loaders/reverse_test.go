@@ -30,8 +30,12 @@ func site(sizes map[string]int) func(frappe.ListQuery) ([]map[string]string, err
 			if f.Field != "customer" || f.Op != frappe.OpIn {
 				continue
 			}
-			for _, parent := range f.Value.([]any) {
-				for i := range sizes[parent.(string)] {
+			parents, ok := f.Value.([]any)
+			if !ok {
+				return nil, fmt.Errorf("the value of %s is %T", f.Op, f.Value)
+			}
+			for _, parent := range parents {
+				for i := range sizes[fmt.Sprint(parent)] {
 					rows = append(rows, map[string]string{
 						"name": fmt.Sprintf("%q", fmt.Sprintf("%s-%04d", parent, i)), "customer": fmt.Sprintf("%q", parent),
 					})

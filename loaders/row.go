@@ -81,29 +81,29 @@ func textOf(v jsontext.Value) string {
 	}
 }
 
-// value finds a field by its GraphQL name for the typed accessors below.
-func (r *Row) value(field string) (*doctype.Field, jsontext.Value, error) {
+// value is that of a field by its GraphQL name for the typed accessors below.
+func (r *Row) value(field string) (jsontext.Value, error) {
 	f := r.Type.Field(field)
 	if f == nil {
-		return nil, nil, fmt.Errorf("%s has no field %q", r.Type.Name, field)
+		return nil, fmt.Errorf("%s has no field %q", r.Type.Name, field)
 	}
 	v := r.Raw(f.Column)
 	if v == nil {
-		return f, nil, fmt.Errorf("%s.%s was not read: name it in @needs, or the caller may not read it", r.Type.Name, field)
+		return nil, fmt.Errorf("%s.%s was not read: name it in @needs, or the caller may not read it", r.Type.Name, field)
 	}
-	return f, v, nil
+	return v, nil
 }
 
 // String gives the text of a field by its GraphQL name, "" for null. The error says
 // when the field was not read.
 func (r *Row) String(field string) (string, error) {
-	_, v, err := r.value(field)
+	v, err := r.value(field)
 	return textOf(v), err
 }
 
 // Float gives a number by GraphQL name, 0 for null.
 func (r *Row) Float(field string) (float64, error) {
-	_, v, err := r.value(field)
+	v, err := r.value(field)
 	if err != nil || v.Kind() == 'n' {
 		return 0, err
 	}
@@ -128,7 +128,7 @@ func (r *Row) Int(field string) (int, error) {
 
 // Bool gives a Check or boolean by GraphQL name, false for null.
 func (r *Row) Bool(field string) (bool, error) {
-	_, v, err := r.value(field)
+	v, err := r.value(field)
 	if err != nil {
 		return false, err
 	}
@@ -138,7 +138,7 @@ func (r *Row) Bool(field string) (bool, error) {
 
 // Date gives a Date field by GraphQL name at midnight UTC; ok is false for null.
 func (r *Row) Date(field string) (day time.Time, ok bool, err error) {
-	_, v, err := r.value(field)
+	v, err := r.value(field)
 	if err != nil || textOf(v) == "" {
 		return time.Time{}, false, err
 	}

@@ -10,6 +10,7 @@
 package web
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -31,29 +32,29 @@ const (
 	PathConfig = PathPrefix + "config.json"
 )
 
-// Options are the page's settings. All of them are sent to whoever opens the
-// page: give it no secret.
+// Options are the page's settings. All of them are sent, as JSON, to whoever opens
+// the page (src/config.ts reads them): give it no secret.
 type Options struct {
 	// Title is the product's name in the window title and the start strip.
 	// Default "erpgraph".
-	Title string
+	Title string `json:"title"`
 	// Endpoint is the path that answers queries. Default "/graphql". It must be
 	// a path of this host: the page's policy refuses any other.
-	Endpoint string
+	Endpoint string `json:"endpoint"`
 	// SubscriptionEndpoint is the path that speaks graphql-transport-ws.
 	// Default: Endpoint.
-	SubscriptionEndpoint string
+	SubscriptionEndpoint string `json:"subscriptionEndpoint"`
 	// DocsURL is where the strip's Docs link leads: a path, or an http(s) URL.
 	// Empty: no link. It is opened only by a click.
-	DocsURL string
+	DocsURL string `json:"docsURL,omitempty"`
 	// DefaultQuery is the text of a new tab.
-	DefaultQuery string
+	DefaultQuery string `json:"defaultQuery,omitempty"`
 	// DefaultHeaders are the request headers of a new tab. Outside a demo they
 	// must not hold a credential.
-	DefaultHeaders map[string]string
+	DefaultHeaders map[string]string `json:"defaultHeaders,omitempty"`
 	// Users are offered in the strip; a click sets the Authorization header. For
 	// a demo with made-up users only: their credentials are public. Default none.
-	Users []User
+	Users []User `json:"users,omitempty"`
 }
 
 // User is a demo user whom the strip offers.
@@ -66,27 +67,16 @@ type User struct {
 	Authorization string `json:"authorization"`
 }
 
-// config is the wire form of Options; src/config.ts is its reader.
-type config struct {
-	Title                string            `json:"title"`
-	Endpoint             string            `json:"endpoint"`
-	SubscriptionEndpoint string            `json:"subscriptionEndpoint"`
-	DocsURL              string            `json:"docsURL,omitempty"`
-	DefaultQuery         string            `json:"defaultQuery,omitempty"`
-	DefaultHeaders       map[string]string `json:"defaultHeaders,omitempty"`
-	Users                []User            `json:"users,omitempty"`
-}
-
 // Handler returns a handler of the page (PathPage), its settings (PathConfig)
 // and its assets (below PathPrefix); any other path is 404, any method but GET
 // and HEAD is 405. It fails on an Endpoint of another host or a DocsURL that is
 // no address, naming the option.
 func Handler(opts Options) (http.Handler, error) {
-	conf, err := newConfig(opts)
+	opts, err := opts.complete()
 	if err != nil {
 		return nil, err
 	}
-	settings, err := json.Marshal(conf)
+	settings, err := json.Marshal(opts)
 	if err != nil {
 		return nil, fmt.Errorf("web: encoding the page's settings: %w", err)
 	}
@@ -102,36 +92,23 @@ func Handler(opts Options) (http.Handler, error) {
 	return &handler{files: files}, nil
 }
 
-func newConfig(opts Options) (config, error) {
-	conf := config{
-		Title:                orDefault(opts.Title, "erpgraph"),
-		Endpoint:             orDefault(opts.Endpoint, "/graphql"),
-		DocsURL:              opts.DocsURL,
-		DefaultQuery:         opts.DefaultQuery,
-		DefaultHeaders:       opts.DefaultHeaders,
-		SubscriptionEndpoint: opts.SubscriptionEndpoint,
-		Users:                opts.Users,
+// complete fills the defaults and checks the addresses.
+func (o Options) complete() (Options, error) {
+	o.Title = cmp.Or(o.Title, "erpgraph")
+	o.Endpoint = cmp.Or(o.Endpoint, "/graphql")
+	o.SubscriptionEndpoint = cmp.Or(o.SubscriptionEndpoint, o.Endpoint)
+	if err := checkLocalPath(o.Endpoint); err != nil {
+		return Options{}, fmt.Errorf("web: Endpoint %q: %w", o.Endpoint, err)
 	}
-	conf.SubscriptionEndpoint = orDefault(conf.SubscriptionEndpoint, conf.Endpoint)
-	if err := checkLocalPath(conf.Endpoint); err != nil {
-		return config{}, fmt.Errorf("web: Endpoint %q: %w", conf.Endpoint, err)
+	if err := checkLocalPath(o.SubscriptionEndpoint); err != nil {
+		return Options{}, fmt.Errorf("web: SubscriptionEndpoint %q: %w", o.SubscriptionEndpoint, err)
 	}
-	if err := checkLocalPath(conf.SubscriptionEndpoint); err != nil {
-		return config{}, fmt.Errorf("web: SubscriptionEndpoint %q: %w", conf.SubscriptionEndpoint, err)
-	}
-	if conf.DocsURL != "" {
-		if err := checkLink(conf.DocsURL); err != nil {
-			return config{}, fmt.Errorf("web: DocsURL %q: %w", conf.DocsURL, err)
+	if o.DocsURL != "" {
+		if err := checkLink(o.DocsURL); err != nil {
+			return Options{}, fmt.Errorf("web: DocsURL %q: %w", o.DocsURL, err)
 		}
 	}
-	return conf, nil
-}
-
-func orDefault(value, fallback string) string {
-	if value == "" {
-		return fallback
-	}
-	return value
+	return o, nil
 }
 
 var (

@@ -104,13 +104,17 @@ func (generateCmd) Run(out io.Writer) error {
 	return err
 }
 
-func main() {
+func main() { os.Exit(exitCode()) }
+
+// exitCode is main with its deferred calls, which os.Exit would leave out.
+func exitCode() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "schemagen:", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 // errRoot means that the working directory is not the root of the module.

@@ -106,6 +106,7 @@ func send(t *testing.T, method, url, authorization, body string) (int, string) {
 // The demo needs nothing but itself: it says where everything is, each user's header
 // works as it stands, and it starts again over the same data.
 func TestDemo(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	var first string
 	for run := range 2 {
@@ -149,6 +150,7 @@ func TestDemo(t *testing.T) {
 
 // A server whose ERPNext and database are down comes up, and says so.
 func TestServeWithoutUpstream(t *testing.T) {
+	t.Parallel()
 	out, ended, stop := start(t, "serve", "--listen", "127.0.0.1:0", "--log-format", "json",
 		"--erpnext-url", "http://127.0.0.1:1", "--database-url", "postgres://erpgraph:secret-word@127.0.0.1:1/none")
 	address := out.waitFor(t, `"msg":"serving","listen":"([^"]+)"`, ended)[1]

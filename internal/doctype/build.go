@@ -116,7 +116,7 @@ func (b *builder) choose() error {
 		t.Tree = bool(t.Facts.IsTree)
 		t.Submit = bool(t.Facts.IsSubmittable)
 		t.TitleField = string(t.Facts.TitleField)
-		for _, s := range strings.Split(string(t.Facts.SearchFields), ",") {
+		for s := range strings.SplitSeq(string(t.Facts.SearchFields), ",") {
 			if s = strings.TrimSpace(s); s != "" {
 				t.SearchFields = append(t.SearchFields, s)
 			}

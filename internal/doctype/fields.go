@@ -141,7 +141,7 @@ func (b *builder) field(t *Type, facts *FieldFacts) *Field {
 func (b *builder) enumValues(t *Type, facts *FieldFacts) []Pair {
 	var pairs []Pair
 	taken, seen := map[string]bool{}, map[string]bool{"": true}
-	for _, label := range strings.Split(string(facts.Options), "\n") {
+	for label := range strings.SplitSeq(string(facts.Options), "\n") {
 		label = strings.TrimSpace(label)
 		if seen[label] {
 			continue

@@ -112,6 +112,7 @@ func TestBuildRefusesLocal(t *testing.T) {
 	typ := func(fields string) string { return "type A implements Node @table {\n id: ID!\n " + fields + "\n}" }
 	for sdl, want := range map[string]string{
 		"type A {": "custom app's SDL",
+
 		"type Customer implements Node @table { id: ID! }":           "taken by Customer",
 		"type Date implements Node @table { id: ID! }":               "taken by the schema",
 		"type a implements Node @table { id: ID! }":                  "PascalCase",
@@ -120,13 +121,15 @@ func TestBuildRefusesLocal(t *testing.T) {
 		"type A implements Node @table { x: Int }":                   "needs `id: ID!`",
 		"type A implements Node @table { id: ID }":                   "needs `id: ID!`",
 		`type A implements Node @table(name: "a; drop") { id: ID! }`: "snake_case",
-		typ("Bad: Int"):                                                "camelCase",
-		typ("x: [Int!]"):                                               "a list is",
-		typ("x(a: Int): Int"):                                          "has arguments",
-		typ("x: Customer"):                                             "takes @link",
-		typ("x: Nope @link"):                                           "no document or local type",
-		typ("x: Int @link"):                                            "no document or local type",
-		typ("x: ID"):                                                   "only id",
+
+		typ("Bad: Int"):       "camelCase",
+		typ("x: [Int!]"):      "a list is",
+		typ("x(a: Int): Int"): "has arguments",
+		typ("x: Customer"):    "takes @link",
+		typ("x: Nope @link"):  "no document or local type",
+		typ("x: Int @link"):   "no document or local type",
+		typ("x: ID"):          "only id",
+
 		typ("x: Int  y: Int @column(name: \"x\")"):                     "share the column",
 		typ("x: Int @column(name: \"x y\")"):                           "snake_case",
 		typ("x: [Customer!]! @reverse(field: \"y\")"):                  "@reverse belongs",
@@ -135,6 +138,7 @@ func TestBuildRefusesLocal(t *testing.T) {
 		typ("") + "\nextend type A { id: Int }":                        "already has",
 		typ("") + "\nextend type Customer { owner: Int }":              "already has",
 		typ("") + "\nextend type A { x: Int @needs(fields: [\"y\"]) }": "no stored field",
+
 		`type A implements Node @table @access(through: "x") { id: ID! x: Int }`: "no @link",
 	} {
 		_, _, err := build(t, "doctypes: {Customer: {}}", []string{thing("Customer")}, sdl)

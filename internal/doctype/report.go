@@ -81,7 +81,7 @@ func (r *Report) clash(doctype, field, what string) {
 	r.Clashes = append(r.Clashes, Clash{DocType: doctype, Field: field, What: what})
 }
 
-func (r *Report) note(format string, args ...any) {
+func (r *Report) notef(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 

@@ -69,7 +69,7 @@ func (b *builder) dynamicReverse(from *Type) {
 				Label: fmt.Sprintf("%s rows linked to this", from.Noun()),
 			}, from.Plural+"By"+upperFirst(f.Name))
 		}
-		b.report.note("%s points at any document through its table %s: the types under dynamic_links get %s", from.Key, f.Column, from.Plural)
+		b.report.notef("%s points at any document through its table %s: the types under dynamic_links get %s", from.Key, f.Column, from.Plural)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"erpgraph/internal/apierror"
 	"erpgraph/loaders"
@@ -31,7 +32,7 @@ func argumentsIn(tb testing.TB, query string, vars map[string]any) arguments {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	doc, errs := gqlparser.LoadQuery(schema, query)
+	doc, errs := gqlparser.LoadQueryWithRules(schema, query, rules.NewDefaultRules())
 	if errs != nil {
 		tb.Fatal(errs)
 	}
@@ -53,14 +54,21 @@ func TestArguments(t *testing.T) {
 	}{
 		{"defaults", `{ f }`, nil, arguments{"i": n("3")}},
 		{"null is not absent", `{ f(i: null, s: null) }`, nil, arguments{"i": nil, "s": nil}},
-		{"digits", `{ f(l: [1.10, 100000000000000000000.250, -0, 1e3]) }`, nil,
-			arguments{"i": n("3"), "l": []any{n("1.10"), n("100000000000000000000.250"), n("-0"), n("1e3")}}},
+		{
+			"digits", `{ f(l: [1.10, 100000000000000000000.250, -0, 1e3]) }`, nil,
+			arguments{"i": n("3"), "l": []any{n("1.10"), n("100000000000000000000.250"), n("-0"), n("1e3")}},
+		},
 		{"texts", `{ f(s: "a\nb", l: ["x", true, null, ONE]) }`, nil, arguments{"i": n("3"), "s": "a\nb", "l": []any{"x", true, nil, "ONE"}}},
 		{"block text", "{ f(s: \"\"\"\n  a\n  b\n\"\"\") }", nil, arguments{"i": n("3"), "s": "a\nb"}},
-		{"an object", `{ f(in: {b: [1], c: {a: null}}) }`, nil,
-			arguments{"i": n("3"), "in": map[string]any{"b": []any{n("1")}, "c": map[string]any{"a": nil}}}},
-		{"a variable", `query($i: Int, $in: In) { f(i: $i, in: $in) }`, map[string]any{"i": int64(5), "in": map[string]any{"a": 1.5, "b": []any{2}}},
-			arguments{"i": n("5"), "in": map[string]any{"a": n("1.5"), "b": []any{n("2")}}}},
+		{
+			"an object", `{ f(in: {b: [1], c: {a: null}}) }`, nil,
+			arguments{"i": n("3"), "in": map[string]any{"b": []any{n("1")}, "c": map[string]any{"a": nil}}},
+		},
+		{
+			"a variable", `query($i: Int, $in: In) { f(i: $i, in: $in) }`,
+			map[string]any{"i": int64(5), "in": map[string]any{"a": 1.5, "b": []any{2}}},
+			arguments{"i": n("5"), "in": map[string]any{"a": n("1.5"), "b": []any{n("2")}}},
+		},
 		{"a variable not given", `query($i: Int) { f(i: $i) }`, nil, arguments{}},
 		{"a variable's default", `query($i: Int = 9) { f(i: $i) }`, nil, arguments{"i": n("9")}},
 		{"a variable in an object", `query($a: Any, $b: [Int]) { f(in: {a: $a, b: $b}) }`, map[string]any{"a": "x"}, arguments{"i": n("3"), "in": map[string]any{"a": "x"}}},

@@ -315,10 +315,10 @@ func searchRoot(x *execution, f graphql.CollectedField) (task, error) {
 	}
 	t.query.Text = args.text("text")
 	if t.doctypes, t.err = args.texts("doctypes"); t.err != nil {
-		return t, nil
+		return t, nil //nolint:nilerr // start tells it, at the field
 	}
 	if t.query.Limit, t.err = x.pageSize(args); t.err != nil {
-		return t, nil
+		return t, nil //nolint:nilerr // likewise
 	}
 	if len(t.doctypes) == 0 || len(t.doctypes) > maxSearchTypes {
 		t.err = badInput("doctypes", "must name 1 to %d DocTypes", maxSearchTypes)

@@ -124,7 +124,7 @@ type execution struct {
 	fatal   error
 	results map[string]*Result
 
-	ctx  context.Context
+	ctx  context.Context //nolint:containedctx // of the response, and an execution is one
 	op   *graphql.OperationContext
 	set  *loaders.Set
 	comp *compiler

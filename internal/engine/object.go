@@ -144,16 +144,14 @@ func (x *execution) expandDynamic(o *object, f *field) {
 const foreignName = "ForeignDocument"
 
 func foreignType(key string) *doctype.Type {
-	t := &doctype.Type{Name: foreignName, Key: key, Source: doctype.Upstream}
-	for _, f := range []*doctype.Field{
-		{Name: "owner", Column: "owner", Standard: true}, {Name: "modifiedBy", Column: "modified_by", Standard: true},
+	t := &doctype.Type{Name: foreignName, Key: key, Source: doctype.Upstream, Fields: []*doctype.Field{
+		{Name: "owner", Column: "owner", Standard: true},
+		{Name: "modifiedBy", Column: "modified_by", Standard: true},
 		{Name: "creation", Column: "creation", Kind: doctype.DateTime, Standard: true},
 		{Name: "modified", Column: "modified", Kind: doctype.DateTime, Standard: true},
 		{Name: "docstatus", Column: "docstatus", Kind: doctype.Int, Standard: true},
 		{Name: "name", Column: "name", NonNull: true, Standard: true},
-	} {
-		t.Fields = append(t.Fields, f)
-	}
+	}}
 	doctype.NewRegistry([]*doctype.Type{t})
 	return t
 }
@@ -261,7 +259,7 @@ func contextAt(ctx context.Context, at place) context.Context {
 		case ast.PathName:
 			fc.Field.Field = &ast.Field{Alias: string(e)}
 		}
-		ctx = graphql.WithFieldContext(ctx, fc)
+		ctx = graphql.WithFieldContext(ctx, fc) //nolint:fatcontext // as deep as the path
 		fc.Parent, parent = parent, fc
 	}
 	return ctx

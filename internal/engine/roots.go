@@ -5,7 +5,6 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
-	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
 )
 
@@ -262,8 +261,4 @@ func (p *plan) connection(level int, conn *connection, of *doctype.Type) {
 	for _, sel := range conn.nodes {
 		p.selection(level+1, sel)
 	}
-}
-
-func missingType(argument, key string) error {
-	return apierror.New(apierror.BadUserInput, "%s: %q is no DocType of the graph", argument, shorten(key)).About("", "", argument)
 }

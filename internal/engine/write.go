@@ -217,7 +217,7 @@ func (w *writer) connection(r *connectionResult) bool {
 				ok = w.objects(r.lists[f.node], f.Definition.Type)
 			}
 		case "edges":
-			ok = w.edges(r, f)
+			w.edges(r, f)
 		case "pageInfo":
 			w.pageInfo(r, f.page)
 		case "totalCount":
@@ -236,10 +236,11 @@ func (w *writer) connection(r *connectionResult) bool {
 	return true
 }
 
-func (w *writer) edges(r *connectionResult, f *connectionField) bool {
+// edges writes the list of edges, or null where one can't be: the field may be null.
+func (w *writer) edges(r *connectionResult, f *connectionField) {
 	if r.page == nil {
 		w.null()
-		return true
+		return
 	}
 	start := len(w.b)
 	w.b = append(w.b, '[')
@@ -250,11 +251,10 @@ func (w *writer) edges(r *connectionResult, f *connectionField) bool {
 		if !w.edge(r, f, i) {
 			w.b = w.b[:start]
 			w.null()
-			return true // edges may be null
+			return
 		}
 	}
 	w.b = append(w.b, ']')
-	return true
 }
 
 func (w *writer) edge(r *connectionResult, f *connectionField, i int) bool {

@@ -125,7 +125,7 @@ func (c *Client) try(ctx context.Context, places *limiter, r request, retry bool
 		}
 	}
 	if e != nil {
-		r.about(e)
+		e = r.about(e)
 		call.Code, call.Err = e.Code, e
 	}
 	observerOf(ctx)(call)
@@ -221,8 +221,7 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, *Error) {
 
 // withoutURL drops the address that net/http puts into errors: it may hold docnames.
 func withoutURL(err error) error {
-	var outer *url.Error
-	if errors.As(err, &outer) {
+	if outer, ok := errors.AsType[*url.Error](err); ok {
 		return outer.Err
 	}
 	return err

@@ -179,7 +179,7 @@ func writeEmptyIn(w *jsonWriter, own string, op Op) {
 // text for a list is cut at its commas, a list for a scalar fails in SQL.
 func (f Filter) checkValue(values []any, isList bool) error {
 	text, isText := f.Value.(string)
-	ok := false
+	var ok bool
 	switch f.Op {
 	case OpIn, OpNotIn:
 		ok = isList

@@ -74,7 +74,7 @@ func (c *Client) openFile(ctx context.Context, deadline time.Time, r request, re
 			c.files.release()
 		},
 	}
-	response, e := c.send(ctx, r)
+	response, e := c.send(ctx, r) //nolint:bodyclose // closed by fileBody, which the stream owns
 	if e != nil {
 		return nil, body.fail(r.about(e))
 	}
@@ -128,7 +128,7 @@ func (b *fileBody) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.call.Bytes += int64(n)
-	if err != nil && err != io.EOF { //nolint:errorlint // io.Reader's contract is this very value
+	if err != nil && err != io.EOF {
 		b.call.Code, b.call.Err = apierror.UpstreamUnavailable, err
 	}
 	return n, err

@@ -130,7 +130,15 @@ func TestFileStreams(t *testing.T) {
 				return reply(document), nil
 			}
 			response := reply(answer{Status: http.StatusOK})
-			response.Body = &slowBody{ctx: r.Context()}
+			response.Body = slowBody(func(p []byte) (int, error) {
+				select {
+				case <-time.After(3 * time.Second): // of the bubble's time
+					p[0] = 'x'
+					return 1, nil
+				case <-r.Context().Done():
+					return 0, fmt.Errorf("read: %w", r.Context().Err())
+				}
+			})
 			return response, nil
 		})
 		ctx, cancel := context.WithCancel(t.Context())
@@ -176,17 +184,8 @@ func TestFileStreams(t *testing.T) {
 	})
 }
 
-// slowBody gives a byte every 3 seconds, of the bubble's time.
-type slowBody struct{ ctx context.Context }
+// slowBody is a body whose reads take their time.
+type slowBody func(p []byte) (int, error)
 
-func (b *slowBody) Read(p []byte) (int, error) {
-	select {
-	case <-time.After(3 * time.Second):
-		p[0] = 'x'
-		return 1, nil
-	case <-b.ctx.Done():
-		return 0, fmt.Errorf("read: %w", b.ctx.Err())
-	}
-}
-
-func (b *slowBody) Close() error { return nil }
+func (read slowBody) Read(p []byte) (int, error) { return read(p) }
+func (slowBody) Close() error                    { return nil }

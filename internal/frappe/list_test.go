@@ -252,8 +252,10 @@ func TestListRefuses(t *testing.T) {
 		"order alias":       {DocType: "Customer", Columns: []frappe.Column{name}, OrderBy: []frappe.Order{{Field: "n", Alias: true}}},
 		"negative limit":    {DocType: "Customer", Columns: []frappe.Column{name}, Limit: -1},
 		"negative start":    {DocType: "Customer", Columns: []frappe.Column{name}, Start: -1},
-		"child max": {DocType: "Customer", Columns: []frappe.Column{{Func: "max", Field: "idx", As: "m"}},
-			Filters: []frappe.Filter{{DocType: "Sales Team", Field: "idx", Op: frappe.OpEq, Value: 1}}},
+		"child max": {
+			DocType: "Customer", Columns: []frappe.Column{{Func: "max", Field: "idx", As: "m"}},
+			Filters: []frappe.Filter{{DocType: "Sales Team", Field: "idx", Op: frappe.OpEq, Value: 1}},
+		},
 		"filter field":     query(frappe.Filter{Field: "a`b", Op: frappe.OpEq, Value: ""}),
 		"filter DocType":   query(frappe.Filter{DocType: "a`b", Field: "a", Op: frappe.OpEq, Value: ""}),
 		"operator":         query(frappe.Filter{Field: "a", Op: "regexp", Value: ""}),
@@ -304,8 +306,10 @@ func TestDialects(t *testing.T) {
 		version     string
 		plain, join string
 	}{
-		{"15.44.2", `["status as s", "count(name) as n", "sum(grand_total) as total"]`,
-			"[\"status as s\", \"count(`tabSales Order`.`name`) as n\", \"sum(`tabSales Order`.`grand_total`) as total\"]"},
+		{
+			"15.44.2", `["status as s", "count(name) as n", "sum(grand_total) as total"]`,
+			"[\"status as s\", \"count(`tabSales Order`.`name`) as n\", \"sum(`tabSales Order`.`grand_total`) as total\"]",
+		},
 		{"nonsense", `["status as s", "count(name) as n", "sum(grand_total) as total"]`, ""},
 		{"16.0.0-beta.1", columns16, columns16},
 		{"v17.x-develop", columns16, columns16},

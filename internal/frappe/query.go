@@ -27,7 +27,7 @@ const (
 	OpBetween Op = "between"  // a list of two; dates and datetimes only, else SQL fails
 	// OpTimespan takes a name such as "last week" or "this month".
 	OpTimespan Op = "timespan"
-	// The operators of trees take the docname of a node.
+	// OpDescendantsOf and the other operators of trees take the docname of a node.
 	OpDescendantsOf          Op = "descendants of"
 	OpDescendantsOfInclusive Op = "descendants of (inclusive)"
 	OpNotDescendantsOf       Op = "not descendants of"

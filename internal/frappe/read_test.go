@@ -96,7 +96,10 @@ func TestMeta(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, isList := decodeJSON(t, string(docs)).([]any)
-	if !isList || list[0].(map[string]any)["name"] != "Customer" {
+	if !isList || len(list) == 0 {
+		t.Fatalf("got %.100s", docs)
+	}
+	if first, ok := list[0].(map[string]any); !ok || first["name"] != "Customer" {
 		t.Errorf("got %.100s", docs)
 	}
 	if uri := b.last(t).uri; uri != "/api/method/frappe.desk.form.load.getdoctype?doctype=Customer" {
@@ -129,7 +132,9 @@ func TestLinkSearch(t *testing.T) {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
 	for _, bad := range []frappe.LinkQuery{
-		{DocType: "a`"}, {DocType: "A", ReferenceDocType: "b;"}, {DocType: "A", Limit: -1},
+		{DocType: "a`"},
+		{DocType: "A", ReferenceDocType: "b;"},
+		{DocType: "A", Limit: -1},
 		{DocType: "A", Filters: []frappe.Filter{{Field: "x"}}},
 	} {
 		if _, err := b.LinkSearch(t.Context(), cred(t), bad); apierror.CodeOf(err) != apierror.BadUserInput {

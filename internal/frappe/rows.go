@@ -141,7 +141,7 @@ func (d *rowDecoder) row(row []jsontext.Value) error {
 	return d.members(func(key []byte) error {
 		place := next
 		if place >= len(row) || !bytes.Equal(key, d.keys[place]) {
-			known := false
+			var known bool
 			if place, known = d.places[string(key)]; !known {
 				return d.dec.SkipValue()
 			}

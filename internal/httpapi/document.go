@@ -78,7 +78,7 @@ func (d *documents) countTokens(source *ast.Source) (int, *gqlerror.Error) {
 	for n := 0; ; n++ {
 		token, err := lex.ReadToken()
 		if err != nil || token.Kind == lexer.EOF {
-			return n, nil
+			return n, nil //nolint:nilerr // the parser tells it
 		}
 		if n >= d.limits.DocumentTokens {
 			return n, asGraphQL(limitError("documentTokens", d.limits.DocumentTokens, 0,

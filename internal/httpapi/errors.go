@@ -18,7 +18,9 @@ import (
 	"erpgraph/internal/apierror"
 )
 
-// maxErrors bounds the errors of one response; a document can have thousands.
+// maxErrors bounds the errors that a request is refused with; a bad document can have
+// thousands. Execution is not bounded by it: there each null has its one error, and the
+// limits of an operation bound the nulls.
 const maxErrors = 100
 
 // presenter turns every error into its public form. Only an *apierror.Error has

@@ -51,10 +51,10 @@ func readPOST(w http.ResponseWriter, r *http.Request, limit int64) (*graphql.Raw
 }
 
 func checkContentType(h http.Header) error {
-	unsupported := func(format string, args ...any) error {
+	unsupported := func(text string) error {
 		return &requestError{
 			status: http.StatusUnsupportedMediaType,
-			err:    apierror.New(apierror.BadUserInput, format, args...),
+			err:    apierror.New(apierror.BadUserInput, "%s", text),
 		}
 	}
 	if encoding := h.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {

@@ -67,22 +67,25 @@ func securityHeaders(next http.Handler) http.Handler {
 func (p presenter) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		tracked := &trackedWriter{ResponseWriter: w}
-		defer func() {
-			value := recover()
-			if value == nil {
-				return
-			}
-			if value == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
-				panic(value)
-			}
-			err := p.recovered(r.Context(), value)
-			if tracked.wrote {
-				panic(http.ErrAbortHandler) // half an answer must not look whole
-			}
-			p.write(tracked, r, http.StatusInternalServerError, err)
-		}()
+		defer p.answerPanic(tracked, r)
 		next.ServeHTTP(tracked, r)
 	})
+}
+
+// answerPanic is deferred: only so does recover find the panic.
+func (p presenter) answerPanic(w *trackedWriter, r *http.Request) {
+	value := recover()
+	if value == nil {
+		return
+	}
+	if value == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+		panic(value)
+	}
+	err := p.recovered(r.Context(), value)
+	if w.wrote {
+		panic(http.ErrAbortHandler) // half an answer must not look whole
+	}
+	p.write(w, r, http.StatusInternalServerError, err)
 }
 
 // trackedWriter knows whether the answer has begun. Unwrap keeps deadlines,

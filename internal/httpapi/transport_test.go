@@ -51,8 +51,10 @@ func TestRefusedRequests(t *testing.T) {
 		"get bad utf-8":      {call{method: "GET", path: "/graphql?query=%7Ba%ff%7D"}, 400, "BAD_USER_INPUT", "UTF-8"},
 		"get bad variables":  {call{method: "GET", path: "/graphql?query=%7Ba%7D&variables=%7B"}, 400, "BAD_USER_INPUT", "variables"},
 		"get list variables": {call{method: "GET", path: "/graphql?query=%7Ba%7D&variables=[]"}, 400, "BAD_USER_INPUT", "variables"},
-		"get mutation": {call{method: "GET", path: "/graphql?" + url.Values{"query": {"query A { a } mutation B { change }"}, "operationName": {"B"}}.Encode()},
-			405, "BAD_USER_INPUT", "mutation"},
+		"get mutation": {
+			call{method: "GET", path: "/graphql?" + url.Values{"query": {"query A { a } mutation B { change }"}, "operationName": {"B"}}.Encode()},
+			405, "BAD_USER_INPUT", "mutation",
+		},
 		"subscription":      {call{body: `{"query":"subscription { changed }"}`}, 400, "BAD_USER_INPUT", "stream"},
 		"two credentials":   {call{body: ok, headers: http.Header{"Authorization": {"Bearer a", "Bearer b"}}}, 401, "UNAUTHENTICATED", "2 Authorization"},
 		"bad credential":    {call{body: ok, header: map[string]string{"Authorization": "token hunter2"}}, 401, "UNAUTHENTICATED", "key:secret"},

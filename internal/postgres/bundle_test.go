@@ -41,6 +41,7 @@ func setup(t *testing.T) *testBundle {
 
 // with is the bundle of a subtest.
 func (b *testBundle) with(t *testing.T) *testBundle {
+	t.Helper()
 	sub := *b
 	sub.T = t
 	return &sub

@@ -36,7 +36,7 @@ func orders(c *doctype.Type) map[string][]postgres.Order {
 // fill inserts n contracts with many ties and NULLs.
 func (b *testBundle) fill(n int) {
 	b.Helper()
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same rows each time
+	random := rand.New(rand.NewPCG(1, 2)) // the same rows each time
 	pick := func(of ...any) any { return of[random.IntN(len(of))] }
 	for range n {
 		b.exec(`insert into service_contract (customer, item, manager, status, start_date, end_date, monthly_fee, notes, created_at) values ($1, 'I', $2, $3, $4, $5, $6, $7, $8)`,

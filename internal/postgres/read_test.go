@@ -54,9 +54,11 @@ func TestEveryColumnType(t *testing.T) {
 		(2, false, 7, 'NaN', 'Infinity', 'NaN', '00:00', 'null', '"s"', 'infinity', '-infinity', '</script>'),
 		(3, null, null, 1e300, null, null, null, null, null, null, null, null)`)
 	typ := &doctype.Type{Name: "Every", Key: "Every", Source: doctype.Local, Table: "every"}
-	kinds := map[string]doctype.Kind{"id": doctype.ID, "b": doctype.Boolean, "i": doctype.Int, "f": doctype.Float, "r": doctype.Float, "n": doctype.Decimal,
-		"t": doctype.Time, "j": doctype.JSON, "js": doctype.JSON, "ts": doctype.DateTime, "d": doctype.Date, "s": doctype.String}
-	for _, name := range strings.Fields("id b i f r n t j js ts d s") {
+	kinds := map[string]doctype.Kind{
+		"id": doctype.ID, "b": doctype.Boolean, "i": doctype.Int, "f": doctype.Float, "r": doctype.Float, "n": doctype.Decimal,
+		"t": doctype.Time, "j": doctype.JSON, "js": doctype.JSON, "ts": doctype.DateTime, "d": doctype.Date, "s": doctype.String,
+	}
+	for name := range strings.FieldsSeq("id b i f r n t j js ts d s") {
 		typ.Fields = append(typ.Fields, &doctype.Field{Name: name, Column: name, Kind: kinds[name], GraphQLType: "X", Nullable: name != "id"})
 	}
 	if err := b.db.CheckColumns(t.Context(), []*doctype.Type{typ}); err != nil {
@@ -218,7 +220,8 @@ func TestAggregate(t *testing.T) {
 		want string
 	}{
 		"all": {postgres.AggregateQuery{Type: v, Figures: []postgres.Figure{
-			{Func: postgres.Count, As: "count"}, {Func: postgres.Sum, Field: v.Field("durationMinutes"), As: "sum_duration"},
+			{Func: postgres.Count, As: "count"},
+			{Func: postgres.Sum, Field: v.Field("durationMinutes"), As: "sum_duration"},
 			{Func: postgres.Min, Field: v.Field("visitedAt"), As: "min_at"},
 		}}, `3,75,"2026-04-01T09:00:00.000000Z"`},
 		"none": {postgres.AggregateQuery{Type: c, Where: cond(c, "customer", postgres.Eq, "x"), Figures: []postgres.Figure{
@@ -227,7 +230,8 @@ func TestAggregate(t *testing.T) {
 		"groups": {postgres.AggregateQuery{Type: c, GroupBy: []*doctype.Field{c.Field("status")}, Figures: []postgres.Figure{
 			{Func: postgres.Count, As: "count"}, {Func: postgres.Max, Field: c.Field("monthlyFee"), As: "fee"},
 		}}, `"ACTIVE",2,9999999999999999.99 "DRAFT",1,0.00 "ENDED",1,100.00`},
-		"ordered": {postgres.AggregateQuery{Type: c, GroupBy: []*doctype.Field{c.Field("manager")}, Limit: 2,
+		"ordered": {postgres.AggregateQuery{
+			Type: c, GroupBy: []*doctype.Field{c.Field("manager")}, Limit: 2,
 			Figures: []postgres.Figure{{Func: postgres.Count, As: `a"lias`}},
 			Order:   []postgres.AggregateOrder{{As: `a"lias`, Desc: true}, {Key: c.Field("manager"), Desc: true}},
 		}, `null,2 "bob@example.com",1`},

@@ -47,7 +47,8 @@ func TestStatements(t *testing.T) {
 		"all": {postgres.Query{}, from + ` order by t1."id"`, nil},
 		"last": {
 			postgres.Query{Limit: 2, Backward: true},
-			from + ` order by t1."id" desc limit $1`, []any{"2"},
+			from + ` order by t1."id" desc limit $1`,
+			[]any{"2"},
 		},
 		"columns": {
 			postgres.Query{Columns: []*doctype.Field{c.Field("notes"), c.Field("id")}, Order: []postgres.Order{{Field: c.Field("status"), Desc: true}}},
@@ -55,11 +56,13 @@ func TestStatements(t *testing.T) {
 		},
 		"tuple": {
 			postgres.Query{Order: []postgres.Order{{Field: c.Field("status")}}, After: &postgres.Position{Values: raw(`"A"`), Key: "k"}},
-			`select t1."id", t1."status" from "service_contract" as t1 where true and (t1."status", t1."id") > ($1, $2) order by t1."status", t1."id"`, []any{"A", "k"},
+			`select t1."id", t1."status" from "service_contract" as t1 where true and (t1."status", t1."id") > ($1, $2) order by t1."status", t1."id"`,
+			[]any{"A", "k"},
 		},
 		"tuple before": {
 			postgres.Query{Order: []postgres.Order{{Field: c.Field("status")}}, Before: &postgres.Position{Values: raw(`"A"`), Key: "k"}, Backward: true},
-			`select t1."id", t1."status" from "service_contract" as t1 where true and (t1."status", t1."id") < ($1, $2) order by t1."status" desc, t1."id" desc`, []any{"A", "k"},
+			`select t1."id", t1."status" from "service_contract" as t1 where true and (t1."status", t1."id") < ($1, $2) order by t1."status" desc, t1."id" desc`,
+			[]any{"A", "k"},
 		},
 		"mixed directions": {
 			postgres.Query{Order: []postgres.Order{{Field: c.Field("monthlyFee"), Desc: true}, {Field: c.Field("id")}}, After: &postgres.Position{Values: raw(`12.50`), Key: "k"}},

@@ -163,7 +163,7 @@ func createFile(name string, data []byte) error {
 // reservedSQL are the words that PostgreSQL does not take as a table's name unquoted.
 var reservedSQL = func() map[string]bool {
 	words := map[string]bool{}
-	for _, w := range strings.Fields(`all analyse analyze and any array as asc asymmetric both case cast
+	for w := range strings.FieldsSeq(`all analyse analyze and any array as asc asymmetric both case cast
 		check collate column constraint create current_catalog current_date current_role current_time
 		current_timestamp current_user default deferrable desc distinct do else end except false fetch
 		for foreign from grant group having in initially intersect into lateral leading limit localtime

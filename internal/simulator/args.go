@@ -163,7 +163,7 @@ func (q *call) checkFields(a *listArgs) error {
 		if df == nil {
 			return fieldNotPermitted(name)
 		}
-		levels := q.access().levels(owner, a.doctype, "read")
+		levels := q.access().levels(owner, a.doctype)
 		if df.PermLevel > 0 && levels != nil && !levels[df.PermLevel] {
 			continue
 		}
@@ -181,7 +181,7 @@ func (q *call) lookupField(meta *docType, name string) (*docType, *docField, err
 		return meta, meta.field(strings.Trim(name, "`")), nil
 	}
 	field, _, _ = strings.Cut(field, ".")
-	owner := ""
+	var owner string
 	if df := meta.field(table); df != nil {
 		owner = df.Options
 	} else if owner, ok = strings.CutPrefix(table, "tab"); !ok {
@@ -290,7 +290,7 @@ func fieldNames(field string) []string {
 
 // permittedFields are the columns that * stands for.
 func (a *access) permittedFields(meta *docType, parentType, right string) []string {
-	levels := a.levels(meta, parentType, "read")
+	levels := a.levels(meta, parentType)
 	if right == "" {
 		right = a.readRight(meta)
 	}

@@ -8,18 +8,14 @@ import (
 func (q *call) clientList() (any, error) {
 	form := q.form
 	if _, ok := form.lookup("limit_page_length"); !ok {
-		form = append(form[:len(form):len(form)], member{"limit_page_length", int64(20)})
+		form = append(slices.Clip(form), member{"limit_page_length", int64(20)})
 	}
 	return q.getList(form)
 }
 
 // clientCount counts without asking for any permission: a hole of the original.
 func (q *call) clientCount() (any, error) {
-	filters, err := q.filterArg("filters")
-	if err != nil {
-		return nil, err
-	}
-	args := &listArgs{doctype: q.arg("doctype"), fields: []string{"count(name) as n"}, filters: filters, unfiltered: true}
+	args := &listArgs{doctype: q.arg("doctype"), fields: []string{"count(name) as n"}, filters: q.filterArg("filters"), unfiltered: true}
 	qr, err := q.compile(args)
 	if err != nil {
 		return nil, err
@@ -28,22 +24,15 @@ func (q *call) clientCount() (any, error) {
 }
 
 // filterArg decodes filters that may be JSON, or the plain name of a document.
-func (q *call) filterArg(name string) (any, error) {
+func (q *call) filterArg(name string) any {
 	v := q.form.get(name)
 	if s, ok := v.(string); ok {
-		decoded, err := decodeJSON(s)
-		if err != nil {
-			return s, nil
+		switch decoded, _ := decodeJSON(s); decoded.(type) {
+		case object, []any:
+			return decoded
 		}
-		if _, ok := decoded.(object); ok {
-			return decoded, nil
-		}
-		if _, ok := decoded.([]any); ok {
-			return decoded, nil
-		}
-		return s, nil
 	}
-	return v, nil
+	return v
 }
 
 // clientGet is frappe.client.get: by name, by filters, or the single document.
@@ -56,11 +45,8 @@ func (q *call) clientGet() (any, error) {
 	}
 	name := q.arg("name")
 	if name == "" {
-		filters, err := q.filterArg("filters")
-		if err != nil {
-			return nil, err
-		}
-		if filters != nil {
+		if filters := q.filterArg("filters"); filters != nil {
+			var err error
 			if name, err = q.firstMatch(doctype, filters); err != nil {
 				return nil, err
 			}
@@ -111,12 +97,10 @@ func (q *call) clientValue() (any, error) {
 	if !a.docType(meta, "read", parent) {
 		return nil, q.noPermission(doctype)
 	}
-	filters, err := q.filterArg("filters")
-	if err != nil {
-		return nil, err
-	}
+	filters := q.filterArg("filters")
 	fields := q.form.get("fieldname")
 	if s, ok := fields.(string); ok {
+		var err error
 		if fields, err = decodeJSON(s); err != nil {
 			fields = []any{s}
 		}
@@ -213,8 +197,8 @@ func (q *call) validateLink() (any, error) {
 		return object{{"name", nil}}, nil
 	}
 	out := object{{"name", r.vals[0]}}
-	fields, err := q.filterArg("fields")
-	if err != nil || !truthy(fields) {
+	fields := q.filterArg("fields")
+	if !truthy(fields) {
 		return out, nil
 	}
 	rows, err := q.getList(object{{"doctype", doctype}, {"fields", fields}, {"filters", object{{"name", name}}}, {"limit_page_length", int64(1)}})

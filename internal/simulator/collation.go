@@ -43,7 +43,7 @@ func newCollation() *collation {
 func (c *collation) key(s string) string {
 	s = strings.TrimRight(s, " ")
 	size := 0
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
 			return c.slowKey(s)
 		}
@@ -51,7 +51,7 @@ func (c *collation) key(s string) string {
 	}
 	var b strings.Builder
 	b.Grow(size)
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		b.WriteString(c.ascii[s[i]])
 	}
 	return b.String()
@@ -74,7 +74,7 @@ func (c *collation) slowKey(s string) string {
 // the end count there.
 func likeFold(s string) string {
 	plain := true
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
 			plain = false
 			break

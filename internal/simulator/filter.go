@@ -156,7 +156,8 @@ func (qr *query) fill(c *condition, meta *docType, col *column, op string, v any
 	if err != nil {
 		return err
 	}
-	if nullable && !(truthy(v) && (op == "=" || op == "like")) {
+	plain := op == "=" || op == "like"
+	if nullable && (!plain || !truthy(v)) {
 		c.fallback = &fallback
 	}
 	return nil

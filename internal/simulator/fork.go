@@ -1,5 +1,7 @@
 package simulator
 
+import "maps"
+
 // Fork is a site of its own that starts with this one's documents, users and OAuth
 // clients: what is written to one does not show in the other. It costs next to nothing,
 // because documents are never changed in place. OAuth codes, tokens and sessions, faults
@@ -10,9 +12,7 @@ func (s *Server) Fork() *Server {
 		methods: methods(), oauth: newOAuth(nil),
 	}
 	s.oauth.mu.Lock()
-	for id, client := range s.oauth.clients {
-		f.oauth.clients[id] = client
-	}
+	maps.Copy(f.oauth.clients, s.oauth.clients)
 	s.oauth.mu.Unlock()
 	s.write.Lock()
 	defer s.write.Unlock()

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"encoding/json"
+	"slices"
 	"sort"
 	"strconv"
 	"unicode/utf16"
@@ -24,9 +25,9 @@ func (o object) get(key string) any {
 }
 
 func (o object) lookup(key string) (any, bool) {
-	for i := len(o) - 1; i >= 0; i-- {
-		if o[i].key == key {
-			return o[i].value, true
+	for _, m := range slices.Backward(o) {
+		if m.key == key {
+			return m.value, true
 		}
 	}
 	return nil, false

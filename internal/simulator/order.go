@@ -43,10 +43,7 @@ func (qr *query) checkOrder(terms string) error {
 
 // compileOrder resolves group_by and order_by.
 func (qr *query) compileOrder() error {
-	orderBy, err := qr.effectiveOrder()
-	if err != nil {
-		return err
-	}
+	orderBy := qr.effectiveOrder()
 	for _, terms := range []string{orderBy, qr.args.groupBy} {
 		if terms == "" {
 			continue
@@ -84,14 +81,14 @@ func (qr *query) compileOrder() error {
 
 // effectiveOrder is what was asked for, or the DocType's own order where the endpoint
 // says so. A lone aggregate is not ordered.
-func (qr *query) effectiveOrder() (string, error) {
+func (qr *query) effectiveOrder() string {
 	if qr.args.orderBy != "" || !qr.args.metaOrder {
-		return qr.args.orderBy, nil
+		return qr.args.orderBy
 	}
 	if len(qr.items) == 1 && qr.items[0].isAggregate() && qr.args.groupBy == "" {
-		return "", nil
+		return ""
 	}
-	return qr.meta.defaultOrder(), nil
+	return qr.meta.defaultOrder()
 }
 
 // defaultOrder is the order that a DocType gives itself.

@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -100,7 +101,7 @@ func (a *access) childTable(meta *docType, right, parentType string) bool {
 	}
 	for _, f := range parent.tables() {
 		if f.Options == meta.Name {
-			if f.PermLevel > 0 && !a.levels(parent, "", "read")[f.PermLevel] {
+			if f.PermLevel > 0 && !a.levels(parent, "")[f.PermLevel] {
 				a.log = append(a.log, "Insufficient Permission Level for "+bold(parentType))
 				return false
 			}
@@ -143,9 +144,7 @@ func (a *access) documentGrants(d *document) map[string]bool {
 		out["import"] = false
 	}
 	if g.ownerRules {
-		for r, has := range g.ifOwner {
-			out[r] = has
-		}
+		maps.Copy(out, g.ifOwner)
 	}
 	switch {
 	case !a.controllerAllows(d):
@@ -274,16 +273,17 @@ func (a *access) shared(doctype, right string) []string {
 	return out
 }
 
-// levels are the permission levels that the user's roles reach on a DocType; child
+// levels are the permission levels that the user's roles may read on a DocType; child
 // rows go by their parent's DocType. Nil stands for all levels.
-func (a *access) levels(meta *docType, parentType, right string) map[int]bool {
+func (a *access) levels(meta *docType, parentType string) map[int]bool {
 	if slices.Contains(coreDocTypes, meta.Name) {
 		return nil
 	}
-	return a.permLevels(meta, parentType, right)
+	return a.permLevels(meta, parentType, "read")
 }
 
-// permLevels is levels without the exemption of core DocTypes, which holds for lists only.
+// permLevels is levels for any right, and without the exemption of core DocTypes, which
+// holds for lists only.
 func (a *access) permLevels(meta *docType, parentType, right string) map[int]bool {
 	if a.user.isAdmin() {
 		return nil

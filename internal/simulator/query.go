@@ -297,7 +297,7 @@ func (qr *query) selectItems(fields []field) error {
 			if i == 0 {
 				parent = qr.args.parent
 			}
-			levels[i] = qr.call.access().levels(s.table.meta, parent, "read")
+			levels[i] = qr.call.access().levels(s.table.meta, parent)
 		}
 	}
 	selectable := qr.selectable()

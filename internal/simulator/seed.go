@@ -60,7 +60,7 @@ func (s *Server) AddUser(u User) error {
 }
 
 func (s *snapshot) putUser(srv *Server, u User) error {
-	doc := object{}
+	var doc object
 	roles := []any{}
 	if d := s.document(srv.collation, "User", u.Name); d != nil {
 		doc = d.object(s, nil, true).plain()

@@ -34,7 +34,7 @@ func fetch(library embeddedpostgres.Config, tmp, dir string) (err error) {
 		}
 	}()
 	// It shares the process's connections; there is no further request to keep one for.
-	defer http.DefaultClient.CloseIdleConnections()
+	defer http.DefaultClient.CloseIdleConnections() //nolint:forbidigo // the library's choice of a client
 	impossible := filepath.Join(dir, "bin", "postgres", "runtime")
 	err = embeddedpostgres.NewDatabase(library.
 		Version(embeddedpostgres.PostgresVersion(Version)).

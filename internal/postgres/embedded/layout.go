@@ -3,6 +3,7 @@
 package embedded
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -155,23 +156,23 @@ func writePrivate(path, content string) error {
 }
 
 // choosePort gives the port of the last start when it is free, else another one.
-func (l *layout) choosePort() (int, error) {
+func (l *layout) choosePort(ctx context.Context) (int, error) {
 	if b, err := os.ReadFile(l.port); err == nil {
 		if port, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && port > 0 && port < 1<<16 {
-			if _, err := freePort(port); err == nil {
+			if _, err := freePort(ctx, port); err == nil {
 				return port, nil
 			}
 		}
 	}
-	port, err := freePort(0)
+	port, err := freePort(ctx, 0)
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}
 	return port, writePrivate(l.port, strconv.Itoa(port))
 }
 
-func freePort(port int) (int, error) {
-	l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+func freePort(ctx context.Context, port int) (int, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return 0, err
 	}

@@ -39,7 +39,7 @@ func run(args []string, files *layout, acc *account, log *slog.Logger) (*process
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec // our own binaries and settings
+	cmd := exec.Command(args[0], args[1:]...) //nolint:gosec,noctx // our own binaries and settings; stop ends it, no context does
 	cmd.Stdout, cmd.Stderr, cmd.Env, cmd.Dir = out, out, environment(), files.place
 	cmd.SysProcAttr = attributes(acc)
 	p := &process{cmd: cmd, done: make(chan struct{})}

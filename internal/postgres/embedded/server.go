@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/url"
 	"path/filepath"
@@ -85,7 +86,7 @@ func (s *Server) start(ctx context.Context, cfg Config, files *layout, acc *acco
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for try := 1; ; try++ {
-		port, err := files.choosePort()
+		port, err := files.choosePort(ctx)
 		if err != nil {
 			return err
 		}
@@ -136,9 +137,7 @@ func serverCommand(cfg Config, files *layout, bin string, port int) []string {
 		// Statements may hold what users wrote.
 		"log_min_error_statement": "panic",
 	}
-	for name, value := range cfg.Settings {
-		settings[name] = value
-	}
+	maps.Copy(settings, cfg.Settings)
 	args := []string{filepath.Join(bin, "bin", "postgres"), "-D", files.data()}
 	names := make([]string, 0, len(settings))
 	for name := range settings {

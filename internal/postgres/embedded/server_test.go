@@ -202,7 +202,7 @@ func TestBrokenServerTellsWhy(t *testing.T) {
 
 func TestForeignFilesStay(t *testing.T) {
 	t.Parallel()
-	acc := &account{uid: uint32(os.Geteuid()) + 1} //nolint:gosec // an id that is not ours
+	acc := &account{uid: uint32(os.Geteuid()) + 1} // an id that is not ours
 	dir := dataDir(t)
 	if err := os.MkdirAll(filepath.Join(dir, "postgres", "data"), 0o700); err != nil {
 		t.Fatal(err)
