@@ -3588,6 +3588,22 @@ func (ec *executionContext) marshalN_Result2ᚖerpgraphᚋinternalᚋengineᚐRe
 	return v
 }
 
+func (ec *executionContext) unmarshalO_Ref2ᚖerpgraphᚋinternalᚋengineᚐRef(ctx context.Context, v any) (*engine.Ref, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(engine.Ref)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalO_Ref2ᚖerpgraphᚋinternalᚋengineᚐRef(ctx context.Context, sel ast.SelectionSet, v *engine.Ref) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
+}
+
 func (ec *executionContext) unmarshalO_Result2ᚖerpgraphᚋinternalᚋengineᚐResult(ctx context.Context, v any) (*engine.Result, error) {
 	if v == nil {
 		return nil, nil

@@ -34,6 +34,8 @@ func CustomField(
 	switch typeName + "." + field.Name {
 	case "ServiceContract.daysLeft":
 		return ec._ServiceContract_daysLeft(ctx, field, row), true
+	case "ServiceContract.territory":
+		return ec._ServiceContract_territory(ctx, field, row), true
 	}
 	return graphql.Null, false
 }

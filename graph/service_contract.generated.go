@@ -11,6 +11,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 
+	"erpgraph/internal/engine"
 	"erpgraph/loaders"
 )
 
@@ -18,6 +19,7 @@ import (
 
 type ServiceContractResolver interface {
 	DaysLeft(ctx context.Context, obj *loaders.Row) (*int, error)
+	Territory(ctx context.Context, obj *loaders.Row) (*engine.Ref, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -51,6 +53,29 @@ func (ec *executionContext) fieldContext_ServiceContract_daysLeft(_ context.Cont
 	return graphql.NewScalarFieldContext("ServiceContract", field, true, true, "Int")
 }
 
+func (ec *executionContext) _ServiceContract_territory(ctx context.Context, field graphql.CollectedField, obj *loaders.Row) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ServiceContract_territory(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.ServiceContract().Territory(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *engine.Ref) graphql.Marshaler {
+			return ec.marshalO_Ref2ᚖerpgraphᚋinternalᚋengineᚐRef(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_ServiceContract_territory(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ServiceContract", field, true, true, "_Ref")
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
@@ -79,6 +104,12 @@ func (ec *executionContext) _ServiceContract(ctx context.Context, sel ast.Select
 				true, false,
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._ServiceContract_daysLeft(ctx, field, obj)
+				})
+		case "territory":
+			out.ResolveConcurrently(ec.OperationContext, &deferred, i,
+				true, false,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._ServiceContract_territory(ctx, field, obj)
 				})
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))

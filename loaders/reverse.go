@@ -125,13 +125,14 @@ func (q ReverseQuery) linkColumn() string {
 
 // reverseList is the call that reads the rows of several parents.
 func (s *Set) reverseList(q ReverseQuery, base filters, parents []string) frappe.ListQuery {
-	// With n*(limit+1) rows, a full answer means that some parent's page is full, so
-	// each further call has fewer parents.
+	// With more than n*(limit+1) rows, a full answer means that some parent's page is
+	// full, so each further call has fewer parents. The one row more tells a full answer
+	// from one that just fits.
 	list := frappe.ListQuery{
 		DocType:   q.From.Key,
 		OrFilters: base.or,
 		OrderBy:   orderBy(walkKeys(PageQuery{Type: q.From, Order: q.Order, Backward: q.Backward})),
-		Limit:     max(len(parents)*(q.Limit+1), minReverseRows),
+		Limit:     max(len(parents)*(q.Limit+1), minReverseRows) + 1,
 	}
 	link, columns := q.linkFilters(parents)
 	list.Filters = slices.Concat(link, base.and)

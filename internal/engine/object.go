@@ -237,7 +237,7 @@ func (x *execution) ref(o *object, f *field, r Ref, into func(*object), index in
 		x.fail(fmt.Errorf("resolver of %s.%s returned a reference to %q, which is no type of the graph", o.sel.typename, f.Name, r.Type), at)
 		return
 	}
-	sel, err := x.comp.object(target, target.Name, f.CollectedField)
+	sel, err := x.comp.dynamicFor(f.dynamic, target)
 	if err != nil {
 		x.fail(err, at)
 		return

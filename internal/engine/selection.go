@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"fmt"
+
 	"github.com/99designs/gqlgen/graphql"
 
 	"erpgraph/internal/doctype"
@@ -44,8 +46,8 @@ type field struct {
 	conn    *connection
 }
 
-// dynamicSelection is a selection set on an interface: compiled for each object type
-// when the first object of it turns up.
+// dynamicSelection is a selection set on an interface, or on what a hand-written resolver
+// refers to: compiled for each object type when the first object of it turns up.
 type dynamicSelection struct {
 	field graphql.CollectedField
 	byTyp map[*doctype.Type]*selection
@@ -110,9 +112,7 @@ func (c *compiler) field(t *doctype.Type, cf graphql.CollectedField) (*field, er
 		f.kind = doctypeField
 		return f, nil
 	case f.def == nil:
-		f.kind = customField
-		c.sink.Select(t, allColumns(t)...)
-		return f, nil
+		return nil, fmt.Errorf("%s.%s is in the SDL but not in the registry", t.Name, cf.Name)
 	case f.def.Column == "name" && t.Source != doctype.Child && t.Source != doctype.Local:
 		f.kind = nameField
 		return f, nil
@@ -144,6 +144,7 @@ func (c *compiler) stored(t *doctype.Type, f *field) (err error) {
 		f.conn, err = c.rowList(f.CollectedField, f.def)
 	case doctype.Custom:
 		f.kind = customField
+		f.dynamic = &dynamicSelection{field: f.CollectedField, byTyp: map[*doctype.Type]*selection{}}
 		needs := f.def.Needs
 		if len(needs) == 0 && t.Source == doctype.Local {
 			needs = allColumns(t)
