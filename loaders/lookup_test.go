@@ -15,7 +15,7 @@ import (
 // has none.
 func TestLookup(t *testing.T) {
 	t.Parallel()
-	u := &upstream{list: func(q frappe.ListQuery) ([]map[string]string, error) {
+	u := &upstream{list: func(_ frappe.ListQuery) ([]map[string]string, error) {
 		return []map[string]string{ // in an order of its own, one name spelled as ERPNext has it
 			{"name": `"C2"`, "customer_name": `"Two"`},
 			{"name": `"C1"`, "customer_name": `"One"`},
