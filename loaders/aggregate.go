@@ -7,49 +7,14 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"erpgraph/internal/apierror"
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/frappe"
 )
 
-// Func is an aggregate function, by the name that both ERPNext and Postgres know.
-type Func string
-
-// The aggregate functions.
-const (
-	CountRows Func = "count"
-	Sum       Func = "sum"
-	Avg       Func = "avg"
-	Min       Func = "min"
-	Max       Func = "max"
-)
-
-// Figure is one aggregate to compute; its alias is the column of the answer.
-type Figure struct {
-	Func  Func
-	Field *doctype.Field // nil for count
-	As    string
-}
-
-// AggregateOrder orders groups by a figure's alias, or by a key.
-type AggregateOrder struct {
-	As   string
-	Key  *doctype.Field
-	Desc bool
-}
-
-// AggregateQuery asks for figures of each group of rows.
-type AggregateQuery struct {
-	Type    *doctype.Type
-	Where   *Expr
-	GroupBy []*doctype.Field
-	Figures []Figure
-	Order   []AggregateOrder
-	Limit   int
-}
-
 // Aggregate computes figures in one call; the rows have the group keys by column and
 // the figures by alias. Only rows that the caller may read count.
-func (s *Set) Aggregate(ctx context.Context, q AggregateQuery) ([]*Row, error) {
+func (s *Set) Aggregate(ctx context.Context, q criteria.Aggregate) ([]*Row, error) {
 	if q.Type.Source == doctype.Local {
 		return s.localAggregate(ctx, q)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"erpgraph/internal/apierror"
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/frappe"
 )
 
@@ -21,20 +22,20 @@ type filters struct {
 }
 
 // upstreamOps maps what has a direct counterpart.
-var upstreamOps = map[Op]frappe.Op{
-	Eq: frappe.OpEq, Ne: frappe.OpNe, Gt: frappe.OpGt, Gte: frappe.OpGte, Lt: frappe.OpLt, Lte: frappe.OpLte,
-	In: frappe.OpIn, NotIn: frappe.OpNotIn, Like: frappe.OpLike, NotLike: frappe.OpNotLike,
-	DescendantsOf: frappe.OpDescendantsOf, NotDescendantsOf: frappe.OpNotDescendantsOf,
-	AncestorsOf: frappe.OpAncestorsOf, NotAncestorsOf: frappe.OpNotAncestorsOf, Timespan: frappe.OpTimespan,
+var upstreamOps = map[criteria.Op]frappe.Op{
+	criteria.Eq: frappe.OpEq, criteria.Ne: frappe.OpNe, criteria.Gt: frappe.OpGt, criteria.Gte: frappe.OpGte, criteria.Lt: frappe.OpLt, criteria.Lte: frappe.OpLte,
+	criteria.In: frappe.OpIn, criteria.NotIn: frappe.OpNotIn, criteria.Like: frappe.OpLike, criteria.NotLike: frappe.OpNotLike,
+	criteria.DescendantsOf: frappe.OpDescendantsOf, criteria.NotDescendantsOf: frappe.OpNotDescendantsOf,
+	criteria.AncestorsOf: frappe.OpAncestorsOf, criteria.NotAncestorsOf: frappe.OpNotAncestorsOf, criteria.Timespan: frappe.OpTimespan,
 }
 
 // filters converts a where tree to ERPNext's filters.
-func (s *Set) filters(ctx context.Context, e *Expr) (filters, error) {
+func (s *Set) filters(ctx context.Context, e *criteria.Expr) (filters, error) {
 	var out filters
 	return out, s.flatten(ctx, e, &out)
 }
 
-func (s *Set) flatten(ctx context.Context, e *Expr, out *filters) error {
+func (s *Set) flatten(ctx context.Context, e *criteria.Expr, out *filters) error {
 	switch {
 	case e == nil:
 		return nil
@@ -43,15 +44,7 @@ func (s *Set) flatten(ctx context.Context, e *Expr, out *filters) error {
 		out.and = append(out.and, f)
 		return err
 	case e.Rows != nil:
-		out.joins = true
-		for _, c := range e.Rows.Conds {
-			f, err := s.filter(ctx, e.Rows.Of.Key, c)
-			if err != nil {
-				return err
-			}
-			out.and = append(out.and, f)
-		}
-		return nil
+		return s.flattenRows(ctx, e.Rows, out)
 	case e.Not != nil:
 		return apierror.New(apierror.BadUserInput, "ERPNext can't negate a group of conditions: use ne, notIn, notLike")
 	case len(e.Or) > 0:
@@ -66,8 +59,47 @@ func (s *Set) flatten(ctx context.Context, e *Expr, out *filters) error {
 	}
 }
 
+// flattenRows adds conditions on a child table's rows. ERPNext joins the table once, so
+// they are about the same row.
+func (s *Set) flattenRows(ctx context.Context, rows *criteria.RowsExpr, out *filters) error {
+	conds, err := allOf(rows.Where, rows.Path)
+	if err != nil {
+		return err
+	}
+	out.joins = true
+	for _, c := range conds {
+		f, err := s.filter(ctx, rows.Of.Key, c)
+		if err != nil {
+			return err
+		}
+		out.and = append(out.and, f)
+	}
+	return nil
+}
+
+// allOf gives the conditions of a tree that knows nothing but and.
+func allOf(e *criteria.Expr, path string) ([]*criteria.Cond, error) {
+	switch {
+	case e == nil:
+		return nil, nil
+	case e.Cond != nil:
+		return []*criteria.Cond{e.Cond}, nil
+	case len(e.Or) > 0 || e.Not != nil || e.Rows != nil:
+		return nil, apierror.New(apierror.BadUserInput, "%s: conditions on child rows can only be combined by and", path).About("", "", path)
+	}
+	var out []*criteria.Cond
+	for _, kid := range e.And {
+		conds, err := allOf(kid, path)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, conds...)
+	}
+	return out, nil
+}
+
 // flattenOr adds the one or-group that ERPNext knows: a list of single conditions.
-func (s *Set) flattenOr(ctx context.Context, alternatives []*Expr, out *filters) error {
+func (s *Set) flattenOr(ctx context.Context, alternatives []*criteria.Expr, out *filters) error {
 	if len(out.or) > 0 {
 		return apierror.New(apierror.BadUserInput, "ERPNext can evaluate one or-group for each list; this where has several").About("", "", "where.or")
 	}
@@ -88,11 +120,11 @@ func (s *Set) flattenOr(ctx context.Context, alternatives []*Expr, out *filters)
 
 // filter converts one condition; child is the child DocType it belongs to, "" for the
 // list's own.
-func (s *Set) filter(ctx context.Context, child string, c *Cond) (frappe.Filter, error) {
+func (s *Set) filter(ctx context.Context, child string, c *criteria.Cond) (frappe.Filter, error) {
 	f := frappe.Filter{DocType: child, Field: c.Field.Column}
-	if c.Op == IsSet || (c.Value == nil && (c.Op == Eq || c.Op == Ne)) {
+	if c.Op == criteria.IsSet || (c.Value == nil && (c.Op == criteria.Eq || c.Op == criteria.Ne)) {
 		f.Op, f.Value = frappe.OpIs, "not set"
-		if c.Value == true || (c.Value == nil && c.Op == Ne) {
+		if c.Value == true || (c.Value == nil && c.Op == criteria.Ne) {
 			f.Value = "set"
 		}
 		return f, nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/frappe"
 	"erpgraph/loaders"
@@ -84,14 +85,14 @@ func newSet(tb testing.TB, u *upstream, bend func(*loaders.Config)) *loaders.Set
 	return loaders.NewSet(cfg, frappe.Credential{})
 }
 
-func orderedBy(keys ...string) []loaders.Order {
-	var out []loaders.Order
+func orderedBy(keys ...string) []criteria.Order {
+	var out []criteria.Order
 	for _, k := range keys {
 		desc := k[0] == '-'
 		if desc {
 			k = k[1:]
 		}
-		out = append(out, loaders.Order{Field: order.ByColumn(k), Desc: desc})
+		out = append(out, criteria.Order{Field: order.ByColumn(k), Desc: desc})
 	}
 	return out
 }

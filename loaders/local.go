@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"erpgraph/internal/apierror"
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/postgres"
 )
@@ -16,7 +17,7 @@ type Local interface {
 	RowsByParent(ctx context.Context, q postgres.ReverseQuery) (*postgres.ParentTable, error)
 	Count(ctx context.Context, q postgres.Query) (int64, error)
 	CountByParent(ctx context.Context, q postgres.ReverseQuery) ([]int64, error)
-	Aggregate(ctx context.Context, q postgres.AggregateQuery) (*postgres.Table, error)
+	Aggregate(ctx context.Context, q criteria.Aggregate) (*postgres.Table, error)
 }
 
 // local gives the database, once ERPNext has vouched for the credential: local rows are
@@ -80,11 +81,7 @@ func (s *Set) localPage(ctx context.Context, q PageQuery) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	query, err := s.localQuery(q)
-	if err != nil {
-		return nil, err
-	}
-	table, err := db.Rows(ctx, query)
+	table, err := db.Rows(ctx, s.localQuery(q))
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", q.Type.Name, err)
 	}
@@ -106,17 +103,10 @@ func pageInOrder(rows []*Row, limit int, backward bool) *Page {
 	return p
 }
 
-func (s *Set) localQuery(q PageQuery) (postgres.Query, error) {
-	where, err := localExpr(q.Where)
-	if err != nil {
-		return postgres.Query{}, err
-	}
+func (s *Set) localQuery(q PageQuery) postgres.Query {
 	out := postgres.Query{
 		Type: q.Type, Columns: s.localFields(q.Type, orderColumns(q.Order)...),
-		Where: where, Limit: q.Limit + 1, Backward: q.Backward,
-	}
-	for _, o := range q.Order {
-		out.Order = append(out.Order, postgres.Order{Field: o.Field, Desc: o.Desc})
+		Where: q.Where, Order: q.Order, Limit: q.Limit + 1, Backward: q.Backward,
 	}
 	if q.After != nil {
 		p := &postgres.Position{Values: q.After.Values, Key: q.After.Key}
@@ -126,19 +116,15 @@ func (s *Set) localQuery(q PageQuery) (postgres.Query, error) {
 			out.After = p
 		}
 	}
-	return out, nil
+	return out
 }
 
-func (s *Set) localCount(ctx context.Context, t *doctype.Type, where *Expr) (int64, error) {
+func (s *Set) localCount(ctx context.Context, t *doctype.Type, where *criteria.Expr) (int64, error) {
 	db, err := s.local(ctx)
 	if err != nil {
 		return 0, err
 	}
-	expr, err := localExpr(where)
-	if err != nil {
-		return 0, err
-	}
-	return db.Count(ctx, postgres.Query{Type: t, Where: expr})
+	return db.Count(ctx, postgres.Query{Type: t, Where: where})
 }
 
 func (s *Set) localReverse(ctx context.Context, q ReverseQuery) (map[string]*Page, error) {
@@ -183,29 +169,18 @@ func (s *Set) localReverseQuery(ctx context.Context, q ReverseQuery) (Local, pos
 	if err != nil {
 		return nil, postgres.ReverseQuery{}, err
 	}
-	query, err := s.localQuery(PageQuery{
+	query := s.localQuery(PageQuery{
 		Type: q.From, Where: q.Where, Order: q.Order, Limit: q.Limit, After: q.After, Backward: q.Backward,
 	})
-	return db, postgres.ReverseQuery{Query: query, ParentField: q.From.ByColumn(q.Link.Field), Parents: q.Parents}, err
+	return db, postgres.ReverseQuery{Query: query, ParentField: q.From.ByColumn(q.Link.Field), Parents: q.Parents}, nil
 }
 
-func (s *Set) localAggregate(ctx context.Context, q AggregateQuery) ([]*Row, error) {
+func (s *Set) localAggregate(ctx context.Context, q criteria.Aggregate) ([]*Row, error) {
 	db, err := s.local(ctx)
 	if err != nil {
 		return nil, err
 	}
-	where, err := localExpr(q.Where)
-	if err != nil {
-		return nil, err
-	}
-	query := postgres.AggregateQuery{Type: q.Type, Where: where, GroupBy: q.GroupBy, Limit: q.Limit}
-	for _, f := range q.Figures {
-		query.Figures = append(query.Figures, postgres.Figure{Func: postgres.Func(f.Func), Field: f.Field, As: f.As})
-	}
-	for _, o := range q.Order {
-		query.Order = append(query.Order, postgres.AggregateOrder{As: o.As, Key: o.Key, Desc: o.Desc})
-	}
-	table, err := db.Aggregate(ctx, query)
+	table, err := db.Aggregate(ctx, q)
 	if err != nil {
 		return nil, fmt.Errorf("aggregate %s: %w", q.Type.Name, err)
 	}
@@ -214,60 +189,4 @@ func (s *Set) localAggregate(ctx context.Context, q AggregateQuery) ([]*Row, err
 		r.Key = r.Text("id") // "" unless grouped by it
 	}
 	return rows, nil
-}
-
-// localExpr converts a where tree; local types take all of it.
-func localExpr(e *Expr) (*postgres.Expr, error) {
-	if e == nil {
-		return nil, nil
-	}
-	out := &postgres.Expr{}
-	var err error
-	if out.And, err = localExprs(e.And); err != nil {
-		return nil, err
-	}
-	if out.Or, err = localExprs(e.Or); err != nil {
-		return nil, err
-	}
-	if out.Not, err = localExpr(e.Not); err != nil {
-		return nil, err
-	}
-	if e.Cond != nil {
-		if out.Cond, err = localCond(e.Cond); err != nil {
-			return nil, err
-		}
-	}
-	if e.Rows != nil {
-		where := &postgres.Expr{}
-		for _, c := range e.Rows.Conds {
-			cond, err := localCond(c)
-			if err != nil {
-				return nil, err
-			}
-			where.And = append(where.And, &postgres.Expr{Cond: cond})
-		}
-		out.Rows = &postgres.RowsExpr{Field: e.Rows.Field, Of: e.Rows.Of, Where: where}
-	}
-	return out, nil
-}
-
-func localExprs(list []*Expr) ([]*postgres.Expr, error) {
-	var out []*postgres.Expr
-	for _, e := range list {
-		kid, err := localExpr(e)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, kid)
-	}
-	return out, nil
-}
-
-func localCond(c *Cond) (*postgres.Cond, error) {
-	switch c.Op {
-	case Timespan, DescendantsOf, NotDescendantsOf, AncestorsOf, NotAncestorsOf:
-		return nil, apierror.New(apierror.BadUserInput,
-			"%s: only ERPNext's own lists know this comparison; on a local type compare with values", c.Path).About("", "", c.Path)
-	}
-	return &postgres.Cond{Field: c.Field, Op: postgres.Op(c.Op), Value: c.Value, Path: c.Path}, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/frappe"
 )
@@ -26,8 +27,8 @@ type Position struct {
 // PageQuery asks for one page of a list.
 type PageQuery struct {
 	Type  *doctype.Type
-	Where *Expr
-	Order []Order // the client's order; the docname (or id) is the last key always
+	Where *criteria.Expr
+	Order []criteria.Order // the client's order; the docname (or id) is the last key always
 	Limit int
 	// After is exclusive. Backward walks from the end (or from After) to the start.
 	After    *Position
@@ -103,7 +104,7 @@ func (s *Set) Page(ctx context.Context, q PageQuery) (*Page, error) {
 	return page, nil
 }
 
-func orderColumns(order []Order) []string {
+func orderColumns(order []criteria.Order) []string {
 	out := make([]string, len(order))
 	for i, o := range order {
 		out[i] = o.Field.Column
@@ -112,7 +113,7 @@ func orderColumns(order []Order) []string {
 }
 
 // Position is the position of row i of the page in an order.
-func (p *Page) Position(order []Order, i int) *Position {
+func (p *Page) Position(order []criteria.Order, i int) *Position {
 	row := p.Rows[i]
 	out := &Position{Key: row.Key, TiesNext: -1, TiesPrev: -1}
 	for _, o := range order {
@@ -151,7 +152,7 @@ func (p *Page) neighbours(i int) (prev, next *Row) {
 // ties counts the leading order keys in which two rows may be equal for MariaDB. Texts
 // beyond printable ASCII always may: its collation knows more equal pairs than we do, and
 // passes over control characters.
-func ties(order []Order, a, b *Row) int {
+func ties(order []criteria.Order, a, b *Row) int {
 	for i, o := range order {
 		x, y := textOf(a.Raw(o.Field.Column)), textOf(b.Raw(o.Field.Column))
 		if x != y && Fold(x) != Fold(y) && isPrintable(x) && isPrintable(y) {
@@ -171,7 +172,7 @@ func isPrintable(s string) bool {
 }
 
 // Count counts what a where matches among the rows that the caller may read.
-func (s *Set) Count(ctx context.Context, t *doctype.Type, where *Expr) (int64, error) {
+func (s *Set) Count(ctx context.Context, t *doctype.Type, where *criteria.Expr) (int64, error) {
 	if t.Source == doctype.Local {
 		return s.localCount(ctx, t, where)
 	}

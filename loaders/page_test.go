@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/frappe"
 	"erpgraph/loaders"
 )
@@ -39,7 +40,7 @@ func TestPageRanges(t *testing.T) {
 	}
 	tests := []struct {
 		name     string
-		order    []loaders.Order
+		order    []criteria.Order
 		after    *loaders.Position
 		backward bool
 		want     []string

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/frappe"
 )
@@ -25,8 +26,8 @@ type ReverseQuery struct {
 	To      *doctype.Type // the parents' type
 	From    *doctype.Type // the type of the rows
 	Parents []string
-	Where   *Expr
-	Order   []Order
+	Where   *criteria.Expr
+	Order   []criteria.Order
 	Limit   int
 	// After and Backward as in PageQuery; a position is meant for every parent alike.
 	After    *Position
@@ -169,7 +170,7 @@ func (s *Set) reverseAfter(ctx context.Context, q ReverseQuery) (map[string]*Pag
 	out := make(map[string]*Page, len(q.Parents))
 	for _, parent := range q.Parents {
 		page, err := s.Page(ctx, PageQuery{
-			Type: q.From, Where: &Expr{And: append(s.linkExpr(q, parent), whereOf(q.Where)...)},
+			Type: q.From, Where: &criteria.Expr{And: append(s.linkExpr(q, parent), whereOf(q.Where)...)},
 			Order: q.Order, Limit: q.Limit, After: q.After, Backward: q.Backward,
 		})
 		if err != nil {
@@ -180,21 +181,27 @@ func (s *Set) reverseAfter(ctx context.Context, q ReverseQuery) (map[string]*Pag
 	return out, nil
 }
 
-func whereOf(e *Expr) []*Expr {
+func whereOf(e *criteria.Expr) []*criteria.Expr {
 	if e == nil {
 		return nil
 	}
-	return []*Expr{e}
+	return []*criteria.Expr{e}
 }
 
-func (s *Set) linkExpr(q ReverseQuery, parent string) []*Expr {
-	if q.Link.Through == "" {
-		return []*Expr{{Cond: &Cond{Field: q.From.ByColumn(q.Link.Field), Op: Eq, Value: parent}}}
+func (s *Set) linkExpr(q ReverseQuery, parent string) []*criteria.Expr {
+	is := func(f *doctype.Field, value string) *criteria.Expr {
+		return &criteria.Expr{Cond: &criteria.Cond{Field: f, Op: criteria.Eq, Value: value}}
 	}
-	return []*Expr{{Rows: &RowsExpr{Conds: []*Cond{
-		{Field: &doctype.Field{Column: "link_doctype"}, Op: Eq, Value: q.To.Key},
-		{Field: &doctype.Field{Column: "link_name"}, Op: Eq, Value: parent},
-	}, Of: &doctype.Type{Key: q.Link.Through}}}}
+	if q.Link.Through == "" {
+		return []*criteria.Expr{is(q.From.ByColumn(q.Link.Field), parent)}
+	}
+	return []*criteria.Expr{{Rows: &criteria.RowsExpr{
+		Of: &doctype.Type{Key: q.Link.Through},
+		Where: &criteria.Expr{And: []*criteria.Expr{
+			is(&doctype.Field{Column: "link_doctype"}, q.To.Key),
+			is(&doctype.Field{Column: "link_name"}, parent),
+		}},
+	}}}
 }
 
 // ReverseCounts counts each parent's rows, in one call for each chunk of parents.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 	"erpgraph/loaders"
 )
@@ -18,7 +19,7 @@ const maxGroups = 500
 type aggregateTask struct {
 	rootField
 	typ    *doctype.Type
-	query  loaders.AggregateQuery
+	query  criteria.Aggregate
 	err    error
 	fields []*aggregateField
 	rows   []*loaders.Row
@@ -63,13 +64,13 @@ func (a *aggregateTask) selectFields() error {
 			}
 			out.keys = sel
 		case "count":
-			a.figure(loaders.CountRows, nil)
+			a.figure(criteria.Count, nil)
 		case "sum", "avg", "min", "max":
 			for _, ff := range graphql.CollectFields(x.op, cf.Selections, []string{figureType(a.typ, cf.Name)}) {
 				fig := &figureField{CollectedField: ff, def: a.typ.Field(ff.Name)}
 				out.figures = append(out.figures, fig)
 				if fig.def != nil {
-					fig.as = a.figure(loaders.Func(cf.Name), fig.def)
+					fig.as = a.figure(criteria.Func(cf.Name), fig.def)
 				}
 			}
 		}
@@ -89,7 +90,7 @@ func figureType(t *doctype.Type, name string) string {
 }
 
 // figure asks for a figure and gives its alias.
-func (a *aggregateTask) figure(fn loaders.Func, f *doctype.Field) string {
+func (a *aggregateTask) figure(fn criteria.Func, f *doctype.Field) string {
 	as := "figure_" + string(fn)
 	if f != nil {
 		as += "_" + f.Column
@@ -99,7 +100,7 @@ func (a *aggregateTask) figure(fn loaders.Func, f *doctype.Field) string {
 			return as
 		}
 	}
-	a.query.Figures = append(a.query.Figures, loaders.Figure{Func: fn, Field: f, As: as})
+	a.query.Figures = append(a.query.Figures, criteria.Figure{Func: fn, Field: f, As: as})
 	return as
 }
 
@@ -132,7 +133,7 @@ func (a *aggregateTask) arguments(args arguments) (err error) {
 		return badInput("first", "must be between 1 and %d", maxGroups)
 	}
 	if len(a.query.Figures) == 0 {
-		a.figure(loaders.CountRows, nil) // a query of keys alone still groups
+		a.figure(criteria.Count, nil) // a query of keys alone still groups
 	}
 	return nil
 }
@@ -141,12 +142,12 @@ func (a *aggregateTask) arguments(args arguments) (err error) {
 func (a *aggregateTask) orderBy(path string, v any) error {
 	object, _ := v.(map[string]any)
 	by, _ := object["by"].(string)
-	order := loaders.AggregateOrder{Desc: object["direction"] == "DESC"}
+	order := criteria.AggregateOrder{Desc: object["direction"] == "DESC"}
 	name, _ := object["field"].(string)
 	f := fieldByEnum(a.typ, name)
 	switch {
 	case by == "COUNT":
-		order.As = a.figure(loaders.CountRows, nil)
+		order.As = a.figure(criteria.Count, nil)
 	case f == nil:
 		return badInput(path+".field", "must name a field to order by")
 	case by == "KEY":
@@ -161,7 +162,7 @@ func (a *aggregateTask) orderBy(path string, v any) error {
 	case !isNumeric(f) && (by == "SUM" || by == "AVG"):
 		return badInput(path+".field", "%s is not a number", name)
 	default:
-		order.As = a.figure(loaders.Func(strings.ToLower(by)), f)
+		order.As = a.figure(criteria.Func(strings.ToLower(by)), f)
 	}
 	a.query.Order = append(a.query.Order, order)
 	return nil

@@ -8,6 +8,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/frappe"
 	"erpgraph/loaders"
@@ -82,7 +83,7 @@ func (d *anyList) arguments(x *execution, args arguments) (err error) {
 		if err := loaders.CheckFieldname(fmt.Sprintf("orderBy.%d.field", i), name); err != nil {
 			return err
 		}
-		o := loaders.Order{Field: &doctype.Field{Column: name, Nullable: name != "name"}, Desc: object["direction"] == "DESC"}
+		o := criteria.Order{Field: &doctype.Field{Column: name, Nullable: name != "name"}, Desc: object["direction"] == "DESC"}
 		d.query.Order = append(d.query.Order, o)
 		order = append(order, fmt.Sprintf("%s %t", name, o.Desc))
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 	"erpgraph/loaders"
 )
@@ -14,8 +15,8 @@ type connection struct {
 	field    graphql.CollectedField
 	typ      *doctype.Type
 	link     *doctype.Reverse // nil for a root list
-	where    *loaders.Expr
-	order    []loaders.Order
+	where    *criteria.Expr
+	order    []criteria.Order
 	limit    int
 	after    *loaders.Position
 	backward bool
@@ -184,8 +185,8 @@ func (conn *connection) position(args arguments, after, before string) (err erro
 }
 
 // orderOf reads an orderBy list.
-func orderOf(t *doctype.Type, list []any) ([]loaders.Order, error) {
-	var out []loaders.Order
+func orderOf(t *doctype.Type, list []any) ([]criteria.Order, error) {
+	var out []criteria.Order
 	for i, item := range list {
 		object, _ := item.(map[string]any)
 		name, _ := object["field"].(string)
@@ -198,7 +199,7 @@ func orderOf(t *doctype.Type, list []any) ([]loaders.Order, error) {
 				return nil, badInput(fmt.Sprintf("orderBy.%d.field", i), "%s is in the order already", name)
 			}
 		}
-		out = append(out, loaders.Order{Field: f, Desc: object["direction"] == "DESC"})
+		out = append(out, criteria.Order{Field: f, Desc: object["direction"] == "DESC"})
 	}
 	return out, nil
 }
@@ -217,7 +218,7 @@ func (conn *connection) uses() []loaders.Use {
 	return usesOf(conn.typ, conn.where, conn.order)
 }
 
-func usesOf(t *doctype.Type, where *loaders.Expr, order []loaders.Order) []loaders.Use {
+func usesOf(t *doctype.Type, where *criteria.Expr, order []criteria.Order) []loaders.Use {
 	var out []loaders.Use
 	where.Fields(t, func(of *doctype.Type, f *doctype.Field) {
 		use := loaders.Use{Type: of, Field: f}

@@ -8,18 +8,18 @@ import (
 	"strings"
 	"time"
 
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
-	"erpgraph/loaders"
 )
 
 // where reads a where argument of type t into a tree of checked conditions. Keys come
 // in the order of their names, so that equal arguments make equal trees.
-func (e *Engine) where(t *doctype.Type, v any, path string) (*loaders.Expr, error) {
+func (e *Engine) where(t *doctype.Type, v any, path string) (*criteria.Expr, error) {
 	object, ok := v.(map[string]any)
 	if !ok {
 		return nil, nil // absent or null: no condition
 	}
-	out := &loaders.Expr{}
+	out := &criteria.Expr{}
 	for _, key := range sortedKeys(object) {
 		at := path + "." + key
 		kid, err := e.whereKey(t, key, object[key], at)
@@ -33,7 +33,7 @@ func (e *Engine) where(t *doctype.Type, v any, path string) (*loaders.Expr, erro
 	return out, nil
 }
 
-func (e *Engine) whereKey(t *doctype.Type, key string, v any, at string) (*loaders.Expr, error) {
+func (e *Engine) whereKey(t *doctype.Type, key string, v any, at string) (*criteria.Expr, error) {
 	f := t.Field(key)
 	switch {
 	case f != nil && (f.Kind == doctype.Table || f.Kind == doctype.ReverseList):
@@ -44,7 +44,7 @@ func (e *Engine) whereKey(t *doctype.Type, key string, v any, at string) (*loade
 		if v == nil {
 			return nil, nil
 		}
-		var kids []*loaders.Expr
+		var kids []*criteria.Expr
 		for i, item := range (arguments{key: v}).list(key) {
 			kid, err := e.where(t, item, fmt.Sprintf("%s.%d", at, i))
 			if err != nil {
@@ -58,66 +58,47 @@ func (e *Engine) whereKey(t *doctype.Type, key string, v any, at string) (*loade
 			return nil, badInput(at, "must not be an empty list")
 		}
 		if key == "or" {
-			return &loaders.Expr{Or: kids}, nil
+			return &criteria.Expr{Or: kids}, nil
 		}
-		return &loaders.Expr{And: kids}, nil
+		return &criteria.Expr{And: kids}, nil
 	case key == "not":
 		kid, err := e.where(t, v, at)
 		if err != nil || kid == nil {
 			return nil, err
 		}
-		return &loaders.Expr{Not: kid}, nil
+		return &criteria.Expr{Not: kid}, nil
 	default:
 		return nil, badInput(at, "%s has no such field", t.Name)
 	}
 }
 
 // whereRows reads the condition that some row of a child table matches.
-func (e *Engine) whereRows(f *doctype.Field, v any, at string) (*loaders.Expr, error) {
+func (e *Engine) whereRows(f *doctype.Field, v any, at string) (*criteria.Expr, error) {
 	of := e.registry.ByKey(f.Target)
 	kid, err := e.where(of, v, at)
 	if err != nil || kid == nil {
 		return nil, err
 	}
-	rows := &loaders.RowsExpr{Field: f, Of: of, Path: at}
-	if err := collectConds(kid, rows); err != nil {
-		return nil, err
-	}
-	if len(rows.Conds) == 0 {
+	if kid.IsEmpty() {
 		return nil, nil
 	}
-	return &loaders.Expr{Rows: rows}, nil
-}
-
-func collectConds(e *loaders.Expr, into *loaders.RowsExpr) error {
-	switch {
-	case e.Cond != nil:
-		into.Conds = append(into.Conds, e.Cond)
-	case len(e.Or) > 0 || e.Not != nil || e.Rows != nil:
-		return badInput(into.Path, "conditions on rows can only be combined by and")
-	}
-	for _, kid := range e.And {
-		if err := collectConds(kid, into); err != nil {
-			return err
-		}
-	}
-	return nil
+	return &criteria.Expr{Rows: &criteria.RowsExpr{Field: f, Of: of, Where: kid, Path: at}}, nil
 }
 
 // whereField reads the comparisons of one field.
-func whereField(f *doctype.Field, v any, at string) (*loaders.Expr, error) {
+func whereField(f *doctype.Field, v any, at string) (*criteria.Expr, error) {
 	object, ok := v.(map[string]any)
 	if !ok {
 		return nil, nil
 	}
-	out := &loaders.Expr{}
+	out := &criteria.Expr{}
 	for _, op := range sortedKeys(object) {
 		conds, err := comparison(f, op, object[op], at+"."+op)
 		if err != nil {
 			return nil, err
 		}
 		for _, c := range conds {
-			out.And = append(out.And, &loaders.Expr{Cond: c})
+			out.And = append(out.And, &criteria.Expr{Cond: c})
 		}
 	}
 	if len(out.And) == 1 {
@@ -126,9 +107,11 @@ func whereField(f *doctype.Field, v any, at string) (*loaders.Expr, error) {
 	return out, nil
 }
 
-func comparison(f *doctype.Field, op string, v any, at string) ([]*loaders.Cond, error) {
-	cond := func(op loaders.Op, v any) *loaders.Cond { return &loaders.Cond{Field: f, Op: op, Value: v, Path: at} }
-	one := func(op loaders.Op, v any) []*loaders.Cond { return []*loaders.Cond{cond(op, v)} }
+func comparison(f *doctype.Field, op string, v any, at string) ([]*criteria.Cond, error) {
+	cond := func(op criteria.Op, v any) *criteria.Cond {
+		return &criteria.Cond{Field: f, Op: op, Value: v, Path: at}
+	}
+	one := func(op criteria.Op, v any) []*criteria.Cond { return []*criteria.Cond{cond(op, v)} }
 	switch op {
 	case "isSet":
 		if v == nil {
@@ -138,7 +121,7 @@ func comparison(f *doctype.Field, op string, v any, at string) ([]*loaders.Cond,
 		if !ok {
 			return nil, badInput(at, "must be true or false")
 		}
-		return one(loaders.IsSet, set), nil
+		return one(criteria.IsSet, set), nil
 	case "in", "notIn":
 		if v == nil {
 			return nil, badInput(at, "must be a list; use isSet to look for empty values")
@@ -151,7 +134,7 @@ func comparison(f *doctype.Field, op string, v any, at string) ([]*loaders.Cond,
 			}
 			values = append(values, value)
 		}
-		return one(loaders.Op(op), values), nil
+		return one(criteria.Op(op), values), nil
 	case "between":
 		pair := (arguments{op: v}).list(op)
 		if len(pair) != 2 {
@@ -166,16 +149,16 @@ func comparison(f *doctype.Field, op string, v any, at string) ([]*loaders.Cond,
 			return nil, err
 		}
 		// ERPNext's own between fails on numbers; two bounds mean the same.
-		return []*loaders.Cond{cond(loaders.Gte, low), cond(loaders.Lte, high)}, nil
+		return []*criteria.Cond{cond(criteria.Gte, low), cond(criteria.Lte, high)}, nil
 	case "timespan":
 		span, ok := v.(string)
 		if !ok {
 			return nil, nil
 		}
-		return one(loaders.Timespan, strings.ToLower(strings.ReplaceAll(span, "_", " "))), nil
+		return one(criteria.Timespan, strings.ToLower(strings.ReplaceAll(span, "_", " "))), nil
 	case "eq", "ne":
 		if v == nil {
-			return one(loaders.Op(op), nil), nil
+			return one(criteria.Op(op), nil), nil
 		}
 	case "like", "notLike":
 		s, ok := v.(string)
@@ -185,7 +168,7 @@ func comparison(f *doctype.Field, op string, v any, at string) ([]*loaders.Cond,
 		if strings.ContainsRune(s, 0) {
 			return nil, badInput(at, "must not hold a NUL character")
 		}
-		return one(loaders.Op(op), s), nil
+		return one(criteria.Op(op), s), nil
 	case "gt", "gte", "lt", "lte", "descendantsOf", "notDescendantsOf", "ancestorsOf", "notAncestorsOf":
 	default:
 		return nil, badInput(at, "is no comparison")
@@ -194,7 +177,7 @@ func comparison(f *doctype.Field, op string, v any, at string) ([]*loaders.Cond,
 	if err != nil {
 		return nil, err
 	}
-	return one(loaders.Op(op), value), nil
+	return one(criteria.Op(op), value), nil
 }
 
 var clockPattern = regexp.MustCompile(`^([01]?\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?$`)

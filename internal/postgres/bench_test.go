@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/postgres"
 	"erpgraph/internal/postgres/postgrestest"
 )
@@ -21,7 +22,7 @@ func BenchmarkLocalList100(b *testing.B) {
 		b.Fatal(err)
 	}
 	contract, _, _ := exampleTypes()
-	q := postgres.Query{Type: contract, Limit: 100, Order: []postgres.Order{{Field: contract.Field("startDate")}}}
+	q := postgres.Query{Type: contract, Limit: 100, Order: []criteria.Order{{Field: contract.Field("startDate")}}}
 	for _, name := range []string{"customer", "item", "manager", "status", "startDate", "endDate", "monthlyFee", "notes", "createdAt"} {
 		q.Columns = append(q.Columns, contract.Field(name))
 	}

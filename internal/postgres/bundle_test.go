@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/postgres"
 	"erpgraph/internal/postgres/postgrestest"
@@ -156,16 +157,16 @@ func statements(ctx context.Context) (context.Context, func() []postgres.Stateme
 	}
 }
 
-func cond(t *doctype.Type, field string, op postgres.Op, v any) *postgres.Expr {
-	return &postgres.Expr{Cond: &postgres.Cond{Field: t.Field(field), Op: op, Value: v, Path: "where." + field + "." + string(op)}}
+func cond(t *doctype.Type, field string, op criteria.Op, v any) *criteria.Expr {
+	return &criteria.Expr{Cond: &criteria.Cond{Field: t.Field(field), Op: op, Value: v, Path: "where." + field + "." + string(op)}}
 }
 
-func and(kids ...*postgres.Expr) *postgres.Expr { return &postgres.Expr{And: kids} }
-func or(kids ...*postgres.Expr) *postgres.Expr  { return &postgres.Expr{Or: kids} }
-func not(kid *postgres.Expr) *postgres.Expr     { return &postgres.Expr{Not: kid} }
+func and(kids ...*criteria.Expr) *criteria.Expr { return &criteria.Expr{And: kids} }
+func or(kids ...*criteria.Expr) *criteria.Expr  { return &criteria.Expr{Or: kids} }
+func not(kid *criteria.Expr) *criteria.Expr     { return &criteria.Expr{Not: kid} }
 
 // position is that of rows[i] of a table read with the order.
-func position(table *postgres.Table, order []postgres.Order, i int) *postgres.Position {
+func position(table *postgres.Table, order []criteria.Order, i int) *postgres.Position {
 	p := &postgres.Position{Key: strings.Trim(string(table.Rows[i][0]), `"`)}
 	for _, o := range order {
 		p.Values = append(p.Values, table.Rows[i][slices.Index(table.Columns, o.Field.Column)])

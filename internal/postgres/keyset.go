@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"erpgraph/internal/apierror"
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 )
 
@@ -18,7 +19,7 @@ type sortKey struct {
 // sortKeys resolves an order and ends it with the id, unless the id is in it already:
 // nothing behind a unique key decides. The id goes the way of the key before it, so that
 // an index on (start_date, id) serves both directions of an order by startDate.
-func sortKeys(s source, order []Order) ([]sortKey, error) {
+func sortKeys(s source, order []criteria.Order) ([]sortKey, error) {
 	id := keyField(s.typ)
 	var keys []sortKey
 	for _, o := range order {

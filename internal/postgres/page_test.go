@@ -10,16 +10,17 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"erpgraph/internal/apierror"
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/postgres"
 )
 
 // orders are the orders of the paging tests: one and several keys, mixed directions,
 // keys with NULLs, the id itself.
-func orders(c *doctype.Type) map[string][]postgres.Order {
-	up := func(name string) postgres.Order { return postgres.Order{Field: c.Field(name)} }
-	down := func(name string) postgres.Order { return postgres.Order{Field: c.Field(name), Desc: true} }
-	return map[string][]postgres.Order{
+func orders(c *doctype.Type) map[string][]criteria.Order {
+	up := func(name string) criteria.Order { return criteria.Order{Field: c.Field(name)} }
+	down := func(name string) criteria.Order { return criteria.Order{Field: c.Field(name), Desc: true} }
+	return map[string][]criteria.Order{
 		"none":             nil,
 		"one":              {up("status")},
 		"one down":         {down("startDate")},
@@ -90,7 +91,7 @@ func TestPagesUnderInserts(t *testing.T) {
 }
 
 // walk reads the whole list page by page; between runs between pages.
-func (b *testBundle) walk(order []postgres.Order, size int, backward bool, between func()) []string {
+func (b *testBundle) walk(order []criteria.Order, size int, backward bool, between func()) []string {
 	b.Helper()
 	q := postgres.Query{Type: b.contract, Order: order, Limit: size + 1, Backward: backward}
 	var out []string
@@ -136,7 +137,7 @@ func TestWindow(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.fill(20)
-	order := []postgres.Order{{Field: b.contract.Field("manager")}}
+	order := []criteria.Order{{Field: b.contract.Field("manager")}}
 	whole := b.rows(postgres.Query{Type: b.contract, Order: order})
 	got := b.rows(postgres.Query{Type: b.contract, Order: order, After: position(whole, order, 3), Before: position(whole, order, 9)})
 	if !slices.Equal(keysOf(got), keysOf(whole)[4:9]) {
@@ -148,8 +149,8 @@ func TestNullsAreSmallest(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.seed()
-	up := b.rows(postgres.Query{Type: b.contract, Order: []postgres.Order{{Field: b.contract.Field("manager")}}})
-	down := b.rows(postgres.Query{Type: b.contract, Order: []postgres.Order{{Field: b.contract.Field("manager"), Desc: true}}})
+	up := b.rows(postgres.Query{Type: b.contract, Order: []criteria.Order{{Field: b.contract.Field("manager")}}})
+	down := b.rows(postgres.Query{Type: b.contract, Order: []criteria.Order{{Field: b.contract.Field("manager"), Desc: true}}})
 	if ids(up) != "2 4 1 3" || ids(down) != "3 1 4 2" {
 		t.Errorf("up %s, down %s", ids(up), ids(down))
 	}
@@ -158,7 +159,7 @@ func TestNullsAreSmallest(t *testing.T) {
 func TestForgedPositions(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	order := []postgres.Order{{Field: b.contract.Field("startDate")}}
+	order := []criteria.Order{{Field: b.contract.Field("startDate")}}
 	for name, p := range map[string]*postgres.Position{
 		"too few values": {Key: uuid(1)},
 		"wrong kind":     {Key: uuid(1), Values: []jsontext.Value{jsontext.Value(`"x"`)}},
@@ -187,7 +188,7 @@ func TestRowsByParent(t *testing.T) {
 		for _, backward := range []bool{false, true} {
 			for _, limit := range []int{0, 1, 3} {
 				t.Run(fmt.Sprintf("%s/%d/%t", name, limit, backward), func(t *testing.T) {
-					q := postgres.Query{Type: b.contract, Order: order, Limit: limit, Backward: backward, Where: cond(b.contract, "status", postgres.Eq, "DRAFT")}
+					q := postgres.Query{Type: b.contract, Order: order, Limit: limit, Backward: backward, Where: cond(b.contract, "status", criteria.Eq, "DRAFT")}
 					b := b.with(t)
 					ctx, seen := statements(t.Context())
 					got, err := b.db.RowsByParent(ctx, postgres.ReverseQuery{Query: q, ParentField: b.contract.Field("customer"), Parents: parents})
@@ -204,7 +205,7 @@ func TestRowsByParent(t *testing.T) {
 					}
 					for _, parent := range parents {
 						one := q
-						one.Where = and(q.Where, cond(b.contract, "customer", postgres.Eq, parent))
+						one.Where = and(q.Where, cond(b.contract, "customer", criteria.Eq, parent))
 						if want := keysOf(b.rows(one)); !slices.Equal(found[parent], want) {
 							t.Errorf("%q: got %v, want %v", parent, found[parent], want)
 						}
@@ -220,8 +221,8 @@ func TestRowsByParentAfter(t *testing.T) {
 	b := setup(t)
 	b.fill(40)
 	customer := b.contract.Field("customer")
-	order := []postgres.Order{{Field: b.contract.Field("endDate"), Desc: true}}
-	all := b.rows(postgres.Query{Type: b.contract, Order: order, Where: cond(b.contract, "customer", postgres.Eq, "B")})
+	order := []criteria.Order{{Field: b.contract.Field("endDate"), Desc: true}}
+	all := b.rows(postgres.Query{Type: b.contract, Order: order, Where: cond(b.contract, "customer", criteria.Eq, "B")})
 	got, err := b.db.RowsByParent(t.Context(), postgres.ReverseQuery{
 		Query:       postgres.Query{Type: b.contract, Order: order, After: position(all, order, 1), Limit: 3},
 		ParentField: customer, Parents: []string{"B"},

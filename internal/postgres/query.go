@@ -3,62 +3,9 @@ package postgres
 import (
 	"github.com/go-json-experiment/json/jsontext"
 
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 )
-
-// Op is a comparison of the where language; the names are those of the GraphQL inputs.
-type Op string
-
-// The comparisons. They treat NULL as ERPNext's filters treat an empty value: ne, notIn
-// and notLike match rows that have none, the others do not.
-const (
-	Eq      Op = "eq" // exact, also in case; nil asks for NULL
-	Ne      Op = "ne"
-	Gt      Op = "gt"
-	Gte     Op = "gte"
-	Lt      Op = "lt"
-	Lte     Op = "lte"
-	In      Op = "in"      // []any
-	NotIn   Op = "notIn"   // []any
-	Between Op = "between" // []any of two, both ends included
-	// Like ignores case, as ERPNext's does; % and _ are wildcards, a backslash is only
-	// a backslash.
-	Like    Op = "like"
-	NotLike Op = "notLike"
-	IsSet   Op = "isSet" // bool; the empty text counts as not set, as in ERPNext
-)
-
-// Expr is a where tree. At most one of its parts is set; one without any matches every
-// row, and so does nil.
-type Expr struct {
-	And, Or []*Expr
-	Not     *Expr
-	Cond    *Cond
-	Rows    *RowsExpr
-}
-
-// Cond compares one field with a value: nil, bool, string, json.Number, time.Time or a
-// []any of those.
-type Cond struct {
-	Field *doctype.Field
-	Op    Op
-	Value any
-	// Path is where the client wrote it ("where.monthlyFee.gt"), for errors.
-	Path string
-}
-
-// RowsExpr says that some row of a @reverse list matches.
-type RowsExpr struct {
-	Field *doctype.Field // the ReverseList field
-	Of    *doctype.Type  // its target
-	Where *Expr
-}
-
-// Order is one key of an order. NULLs are the smallest value, as in MariaDB.
-type Order struct {
-	Field *doctype.Field
-	Desc  bool
-}
 
 // Position is the place of a row in an ordered list.
 type Position struct {
@@ -74,10 +21,10 @@ type Query struct {
 	// Columns are the fields to read. The id comes first in the answer in any case,
 	// and the fields of the order come with it, so that positions can be made.
 	Columns []*doctype.Field
-	Where   *Expr
-	// Order is the client's; the id is the last key always, in the direction of the
+	Where   *criteria.Expr
+	// Order is the client's, NULLs the smallest value, as in MariaDB; the id is the last key always, in the direction of the
 	// key before it.
-	Order []Order
+	Order []criteria.Order
 	// After and Before cut the list: only rows behind After and in front of Before.
 	After, Before *Position
 	// Limit bounds the rows; 0 is no bound. Ask for one more than the page holds to
@@ -94,44 +41,6 @@ type ReverseQuery struct {
 	Query
 	ParentField *doctype.Field
 	Parents     []string
-}
-
-// Func is an aggregate function.
-type Func string
-
-// The aggregate functions.
-const (
-	Count Func = "count" // of rows; needs no field
-	Sum   Func = "sum"
-	Avg   Func = "avg"
-	Min   Func = "min"
-	Max   Func = "max"
-)
-
-// Figure is one aggregate to compute; As names its column in the answer.
-type Figure struct {
-	Func  Func
-	Field *doctype.Field
-	As    string
-}
-
-// AggregateOrder orders groups by a figure (As) or by a group key (Key).
-type AggregateOrder struct {
-	As   string
-	Key  *doctype.Field
-	Desc bool
-}
-
-// AggregateQuery asks for figures of each group of rows. Without GroupBy there is one
-// group, also when no row matches. Groups that the order leaves equal come in the order
-// of their keys.
-type AggregateQuery struct {
-	Type    *doctype.Type
-	Where   *Expr
-	GroupBy []*doctype.Field
-	Figures []Figure
-	Order   []AggregateOrder
-	Limit   int
 }
 
 // Table is what a read gives: rows of raw JSON values, in the order of Columns.

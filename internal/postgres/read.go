@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/jackc/pgx/v5"
 
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 )
 
@@ -71,7 +72,7 @@ type KeysQuery struct {
 	KeyField *doctype.Field
 	Keys     []string
 	// Where narrows the rows further.
-	Where *Expr
+	Where *criteria.Expr
 }
 
 // RowsByKeys reads rows by their keys in one statement, in the order of their ids. A key
@@ -137,7 +138,7 @@ func (db *DB) CountByParent(ctx context.Context, q ReverseQuery) ([]int64, error
 }
 
 // Aggregate computes figures of groups in one statement. Errors as Rows.
-func (db *DB) Aggregate(ctx context.Context, q AggregateQuery) (*Table, error) {
+func (db *DB) Aggregate(ctx context.Context, q criteria.Aggregate) (*Table, error) {
 	b := db.builder(ctx)
 	names, err := b.aggregateStatement(q)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"erpgraph/internal/apierror"
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/postgres"
 )
@@ -89,55 +90,54 @@ func TestWhere(t *testing.T) {
 	b := setup(t)
 	b.seed()
 	c, v, p := b.contract, b.visit, b.part
-	parts := &postgres.Expr{Rows: &postgres.RowsExpr{Field: v.Field("parts"), Of: p, Where: cond(p, "qty", postgres.Gt, json.Number("1"))}}
-	visits := func(where *postgres.Expr) *postgres.Expr {
-		return &postgres.Expr{Rows: &postgres.RowsExpr{Field: c.Field("visits"), Of: v, Where: where}}
+	parts := &criteria.Expr{Rows: &criteria.RowsExpr{Field: v.Field("parts"), Of: p, Where: cond(p, "qty", criteria.Gt, json.Number("1"))}}
+	visits := func(where *criteria.Expr) *criteria.Expr {
+		return &criteria.Expr{Rows: &criteria.RowsExpr{Field: c.Field("visits"), Of: v, Where: where}}
 	}
 	for name, tc := range map[string]struct {
-		where *postgres.Expr
+		where *criteria.Expr
 		want  string
 	}{
 		"nil":                {nil, "1 2 3 4"},
-		"empty":              {&postgres.Expr{}, "1 2 3 4"},
-		"eq":                 {cond(c, "customer", postgres.Eq, "Grant Plastics"), "1 2"},
-		"eq is exact":        {cond(c, "customer", postgres.Eq, "grant plastics"), ""},
-		"eq null":            {cond(c, "manager", postgres.Eq, nil), "2 4"},
-		"ne":                 {cond(c, "manager", postgres.Ne, "ann@example.com"), "2 3 4"},
-		"ne null":            {cond(c, "manager", postgres.Ne, nil), "1 3"},
-		"id":                 {cond(c, "id", postgres.Eq, uuid(3)), "3"},
-		"id in":              {cond(c, "id", postgres.In, []any{uuid(3), uuid(1)}), "1 3"},
-		"decimal exact":      {cond(c, "monthlyFee", postgres.Eq, json.Number("9999999999999999.99")), "3"},
-		"decimal near":       {cond(c, "monthlyFee", postgres.Gt, json.Number("9999999999999999.98")), "3"},
-		"decimal as text":    {cond(c, "monthlyFee", postgres.Lte, "12.5"), "1 2"},
-		"date":               {cond(c, "startDate", postgres.Gte, "2026-02-01"), "2 3 4"},
-		"date null":          {cond(c, "endDate", postgres.Lt, "2027-01-01"), "2"},
-		"between":            {cond(c, "startDate", postgres.Between, []any{"2026-02-01", "2026-03-01"}), "2 3 4"},
-		"datetime":           {cond(c, "createdAt", postgres.Lt, time.Date(2026, 1, 2, 1, 0, 0, 0, time.FixedZone("", 7200))), "1"},
-		"enum":               {cond(c, "status", postgres.In, []any{"DRAFT", "ENDED"}), "2 4"},
-		"in nothing":         {cond(c, "status", postgres.In, []any{}), ""},
-		"not in nothing":     {cond(c, "status", postgres.NotIn, []any{}), "1 2 3 4"},
-		"not in":             {cond(c, "manager", postgres.NotIn, []any{"ann@example.com", "x"}), "2 3 4"},
-		"like folds case":    {cond(c, "customer", postgres.Like, "%PLAST%"), "1 2"},
-		"like whole":         {cond(c, "customer", postgres.Like, "grant"), ""},
-		"like underscore":    {cond(c, "item", postgres.Like, "sku00_"), "1 2 3"},
-		"like backslash":     {cond(c, "item", postgres.Like, `%\`), "4"},
-		"not like":           {cond(c, "manager", postgres.NotLike, "ANN%"), "2 3 4"},
-		"like id":            {cond(c, "id", postgres.Like, "%3"), "3"},
-		"set":                {cond(c, "notes", postgres.IsSet, true), "1 4"},
-		"not set":            {cond(c, "notes", postgres.IsSet, false), "2 3"},
-		"date set":           {cond(c, "endDate", postgres.IsSet, true), "2 3"},
-		"date not set":       {cond(c, "endDate", postgres.IsSet, false), "1 4"},
-		"and":                {and(cond(c, "customer", postgres.Eq, "Grant Plastics"), cond(c, "status", postgres.Eq, "ACTIVE")), "1"},
-		"or":                 {or(cond(c, "status", postgres.Eq, "DRAFT"), cond(c, "item", postgres.Eq, "SKU001")), "1 2 3"},
-		"nested":             {and(not(or(cond(c, "status", postgres.Eq, "DRAFT"), cond(c, "status", postgres.Eq, "ENDED"))), cond(c, "item", postgres.Eq, "SKU001")), "1 3"},
-		"not brings nulls":   {not(cond(c, "manager", postgres.Eq, "ann@example.com")), "2 3 4"},
-		"rows":               {visits(cond(v, "status", postgres.Eq, "DONE")), "1 3"},
+		"empty":              {&criteria.Expr{}, "1 2 3 4"},
+		"eq":                 {cond(c, "customer", criteria.Eq, "Grant Plastics"), "1 2"},
+		"eq is exact":        {cond(c, "customer", criteria.Eq, "grant plastics"), ""},
+		"eq null":            {cond(c, "manager", criteria.Eq, nil), "2 4"},
+		"ne":                 {cond(c, "manager", criteria.Ne, "ann@example.com"), "2 3 4"},
+		"ne null":            {cond(c, "manager", criteria.Ne, nil), "1 3"},
+		"id":                 {cond(c, "id", criteria.Eq, uuid(3)), "3"},
+		"id in":              {cond(c, "id", criteria.In, []any{uuid(3), uuid(1)}), "1 3"},
+		"decimal exact":      {cond(c, "monthlyFee", criteria.Eq, json.Number("9999999999999999.99")), "3"},
+		"decimal near":       {cond(c, "monthlyFee", criteria.Gt, json.Number("9999999999999999.98")), "3"},
+		"decimal as text":    {cond(c, "monthlyFee", criteria.Lte, "12.5"), "1 2"},
+		"date":               {cond(c, "startDate", criteria.Gte, "2026-02-01"), "2 3 4"},
+		"date null":          {cond(c, "endDate", criteria.Lt, "2027-01-01"), "2"},
+		"datetime":           {cond(c, "createdAt", criteria.Lt, time.Date(2026, 1, 2, 1, 0, 0, 0, time.FixedZone("", 7200))), "1"},
+		"enum":               {cond(c, "status", criteria.In, []any{"DRAFT", "ENDED"}), "2 4"},
+		"in nothing":         {cond(c, "status", criteria.In, []any{}), ""},
+		"not in nothing":     {cond(c, "status", criteria.NotIn, []any{}), "1 2 3 4"},
+		"not in":             {cond(c, "manager", criteria.NotIn, []any{"ann@example.com", "x"}), "2 3 4"},
+		"like folds case":    {cond(c, "customer", criteria.Like, "%PLAST%"), "1 2"},
+		"like whole":         {cond(c, "customer", criteria.Like, "grant"), ""},
+		"like underscore":    {cond(c, "item", criteria.Like, "sku00_"), "1 2 3"},
+		"like backslash":     {cond(c, "item", criteria.Like, `%\`), "4"},
+		"not like":           {cond(c, "manager", criteria.NotLike, "ANN%"), "2 3 4"},
+		"like id":            {cond(c, "id", criteria.Like, "%3"), "3"},
+		"set":                {cond(c, "notes", criteria.IsSet, true), "1 4"},
+		"not set":            {cond(c, "notes", criteria.IsSet, false), "2 3"},
+		"date set":           {cond(c, "endDate", criteria.IsSet, true), "2 3"},
+		"date not set":       {cond(c, "endDate", criteria.IsSet, false), "1 4"},
+		"and":                {and(cond(c, "customer", criteria.Eq, "Grant Plastics"), cond(c, "status", criteria.Eq, "ACTIVE")), "1"},
+		"or":                 {or(cond(c, "status", criteria.Eq, "DRAFT"), cond(c, "item", criteria.Eq, "SKU001")), "1 2 3"},
+		"nested":             {and(not(or(cond(c, "status", criteria.Eq, "DRAFT"), cond(c, "status", criteria.Eq, "ENDED"))), cond(c, "item", criteria.Eq, "SKU001")), "1 3"},
+		"not brings nulls":   {not(cond(c, "manager", criteria.Eq, "ann@example.com")), "2 3 4"},
+		"rows":               {visits(cond(v, "status", criteria.Eq, "DONE")), "1 3"},
 		"no rows":            {not(visits(nil)), "2 4"},
 		"rows of rows":       {visits(parts), "1"},
-		"quote and drop":     {cond(c, "customer", postgres.Eq, "O'Neil; drop table service_contract; --"), "4"},
-		"value like SQL":     {cond(c, "customer", postgres.Eq, "' or true --"), ""},
-		"value like operand": {cond(c, "customer", postgres.In, []any{`["like","%"]`, `{},"`, `NULL`, `\`, `"`}), ""},
-		"value in list":      {cond(c, "item", postgres.In, []any{`SKU%_\`, "a,b", ""}), "4"},
+		"quote and drop":     {cond(c, "customer", criteria.Eq, "O'Neil; drop table service_contract; --"), "4"},
+		"value like SQL":     {cond(c, "customer", criteria.Eq, "' or true --"), ""},
+		"value like operand": {cond(c, "customer", criteria.In, []any{`["like","%"]`, `{},"`, `NULL`, `\`, `"`}), ""},
+		"value in list":      {cond(c, "item", criteria.In, []any{`SKU%_\`, "a,b", ""}), "4"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			table := b.with(t).rows(postgres.Query{Type: c, Where: tc.where})
@@ -158,25 +158,25 @@ func TestBadValues(t *testing.T) {
 	c, v := b.contract, b.visit
 	for name, tc := range map[string]struct {
 		typ   *doctype.Type
-		where *postgres.Expr
+		where *criteria.Expr
 		field string
 	}{
-		"NUL":            {c, cond(c, "customer", postgres.Eq, "a\x00b"), "where.customer.eq"},
-		"NUL in list":    {c, cond(c, "customer", postgres.In, []any{"a", "b\x00"}), "where.customer.in.1"},
-		"NUL in pattern": {c, cond(c, "customer", postgres.Like, "\x00"), "where.customer.like"},
-		"bad UTF-8":      {c, cond(c, "customer", postgres.Eq, "\xff"), "where.customer.eq"},
-		"date":           {c, cond(c, "startDate", postgres.Gt, "tomorrow"), "where.startDate.gt"},
-		"infinity":       {c, cond(c, "startDate", postgres.Gt, "infinity"), "where.startDate.gt"},
-		"now":            {c, cond(c, "createdAt", postgres.Lt, "now"), "where.createdAt.lt"},
-		"NaN":            {c, cond(c, "monthlyFee", postgres.Eq, "NaN"), "where.monthlyFee.eq"},
-		"long number":    {c, cond(c, "monthlyFee", postgres.Eq, strings.Repeat("9", 1000)), "where.monthlyFee.eq"},
-		"int fraction":   {v, cond(v, "durationMinutes", postgres.Eq, json.Number("1.5")), "where.durationMinutes.eq"},
-		"int range":      {v, cond(v, "durationMinutes", postgres.Eq, json.Number("3000000000")), "where.durationMinutes.eq"},
-		"id":             {c, cond(c, "id", postgres.Eq, "x"), "where.id.eq"},
-		"id in list":     {c, and(cond(c, "status", postgres.Eq, "DRAFT"), cond(c, "id", postgres.In, []any{"x"})), "where.id.in"},
-		"gt null":        {c, cond(c, "startDate", postgres.Gt, nil), "where.startDate.gt"},
-		"null in list":   {c, cond(c, "status", postgres.In, []any{nil}), "where.status.in.0"},
-		"map":            {c, cond(c, "status", postgres.Eq, map[string]any{}), "where.status.eq"},
+		"NUL":            {c, cond(c, "customer", criteria.Eq, "a\x00b"), "where.customer.eq"},
+		"NUL in list":    {c, cond(c, "customer", criteria.In, []any{"a", "b\x00"}), "where.customer.in.1"},
+		"NUL in pattern": {c, cond(c, "customer", criteria.Like, "\x00"), "where.customer.like"},
+		"bad UTF-8":      {c, cond(c, "customer", criteria.Eq, "\xff"), "where.customer.eq"},
+		"date":           {c, cond(c, "startDate", criteria.Gt, "tomorrow"), "where.startDate.gt"},
+		"infinity":       {c, cond(c, "startDate", criteria.Gt, "infinity"), "where.startDate.gt"},
+		"now":            {c, cond(c, "createdAt", criteria.Lt, "now"), "where.createdAt.lt"},
+		"NaN":            {c, cond(c, "monthlyFee", criteria.Eq, "NaN"), "where.monthlyFee.eq"},
+		"long number":    {c, cond(c, "monthlyFee", criteria.Eq, strings.Repeat("9", 1000)), "where.monthlyFee.eq"},
+		"int fraction":   {v, cond(v, "durationMinutes", criteria.Eq, json.Number("1.5")), "where.durationMinutes.eq"},
+		"int range":      {v, cond(v, "durationMinutes", criteria.Eq, json.Number("3000000000")), "where.durationMinutes.eq"},
+		"id":             {c, cond(c, "id", criteria.Eq, "x"), "where.id.eq"},
+		"id in list":     {c, and(cond(c, "status", criteria.Eq, "DRAFT"), cond(c, "id", criteria.In, []any{"x"})), "where.id.in"},
+		"gt null":        {c, cond(c, "startDate", criteria.Gt, nil), "where.startDate.gt"},
+		"null in list":   {c, cond(c, "status", criteria.In, []any{nil}), "where.status.in.0"},
+		"map":            {c, cond(c, "status", criteria.Eq, map[string]any{}), "where.status.eq"},
 		"operator":       {c, cond(c, "status", "= '' or", "x"), "where.status.= '' or"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -200,7 +200,7 @@ func TestRowsByKeys(t *testing.T) {
 	}
 	table, err = b.db.RowsByKeys(ctx, postgres.KeysQuery{
 		Type: b.contract, KeyField: b.contract.Field("customer"), Keys: []string{"West View", "Grant Plastics"},
-		Where: cond(b.contract, "status", postgres.Eq, "ACTIVE"),
+		Where: cond(b.contract, "status", criteria.Eq, "ACTIVE"),
 	})
 	if err != nil || ids(table) != "1 3" || table.Columns[1] != "customer" {
 		t.Errorf("%q, %v", ids(table), err)
@@ -216,24 +216,24 @@ func TestAggregate(t *testing.T) {
 	b.seed()
 	c, v := b.contract, b.visit
 	for name, tc := range map[string]struct {
-		q    postgres.AggregateQuery
+		q    criteria.Aggregate
 		want string
 	}{
-		"all": {postgres.AggregateQuery{Type: v, Figures: []postgres.Figure{
-			{Func: postgres.Count, As: "count"},
-			{Func: postgres.Sum, Field: v.Field("durationMinutes"), As: "sum_duration"},
-			{Func: postgres.Min, Field: v.Field("visitedAt"), As: "min_at"},
+		"all": {criteria.Aggregate{Type: v, Figures: []criteria.Figure{
+			{Func: criteria.Count, As: "count"},
+			{Func: criteria.Sum, Field: v.Field("durationMinutes"), As: "sum_duration"},
+			{Func: criteria.Min, Field: v.Field("visitedAt"), As: "min_at"},
 		}}, `3,75,"2026-04-01T09:00:00.000000Z"`},
-		"none": {postgres.AggregateQuery{Type: c, Where: cond(c, "customer", postgres.Eq, "x"), Figures: []postgres.Figure{
-			{Func: postgres.Count, As: "count"}, {Func: postgres.Sum, Field: c.Field("monthlyFee"), As: "fee"},
+		"none": {criteria.Aggregate{Type: c, Where: cond(c, "customer", criteria.Eq, "x"), Figures: []criteria.Figure{
+			{Func: criteria.Count, As: "count"}, {Func: criteria.Sum, Field: c.Field("monthlyFee"), As: "fee"},
 		}}, `0,null`},
-		"groups": {postgres.AggregateQuery{Type: c, GroupBy: []*doctype.Field{c.Field("status")}, Figures: []postgres.Figure{
-			{Func: postgres.Count, As: "count"}, {Func: postgres.Max, Field: c.Field("monthlyFee"), As: "fee"},
+		"groups": {criteria.Aggregate{Type: c, GroupBy: []*doctype.Field{c.Field("status")}, Figures: []criteria.Figure{
+			{Func: criteria.Count, As: "count"}, {Func: criteria.Max, Field: c.Field("monthlyFee"), As: "fee"},
 		}}, `"ACTIVE",2,9999999999999999.99 "DRAFT",1,0.00 "ENDED",1,100.00`},
-		"ordered": {postgres.AggregateQuery{
+		"ordered": {criteria.Aggregate{
 			Type: c, GroupBy: []*doctype.Field{c.Field("manager")}, Limit: 2,
-			Figures: []postgres.Figure{{Func: postgres.Count, As: `a"lias`}},
-			Order:   []postgres.AggregateOrder{{As: `a"lias`, Desc: true}, {Key: c.Field("manager"), Desc: true}},
+			Figures: []criteria.Figure{{Func: criteria.Count, As: `a"lias`}},
+			Order:   []criteria.AggregateOrder{{As: `a"lias`, Desc: true}, {Key: c.Field("manager"), Desc: true}},
 		}, `null,2 "bob@example.com",1`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -254,7 +254,7 @@ func TestAggregate(t *testing.T) {
 			}
 		})
 	}
-	if _, err := b.db.Aggregate(t.Context(), postgres.AggregateQuery{Type: c, Figures: []postgres.Figure{{Func: "pg_sleep", Field: c.Field("status"), As: "x"}}}); err == nil {
+	if _, err := b.db.Aggregate(t.Context(), criteria.Aggregate{Type: c, Figures: []criteria.Figure{{Func: "pg_sleep", Field: c.Field("status"), As: "x"}}}); err == nil {
 		t.Error("an unknown function ran")
 	}
 }

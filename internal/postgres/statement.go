@@ -5,12 +5,13 @@ import (
 	"slices"
 	"strconv"
 
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 )
 
 // selected are the fields that a read brings: the id, what was asked for, and the fields
 // of the order.
-func selected(t *doctype.Type, columns []*doctype.Field, order []Order) []*doctype.Field {
+func selected(t *doctype.Type, columns []*doctype.Field, order []criteria.Order) []*doctype.Field {
 	out := []*doctype.Field{keyField(t)}
 	add := func(f *doctype.Field) {
 		if f != nil && !slices.ContainsFunc(out, func(have *doctype.Field) bool { return have.Column == f.Column }) {
@@ -244,7 +245,7 @@ func (b *builder) countByParentStatement(q ReverseQuery) error {
 }
 
 // aggregateStatement writes the statement of Aggregate and gives its column names.
-func (b *builder) aggregateStatement(q AggregateQuery) ([]string, error) {
+func (b *builder) aggregateStatement(q criteria.Aggregate) ([]string, error) {
 	s, err := b.source(q.Type)
 	if err != nil {
 		return nil, err
@@ -292,12 +293,12 @@ func (b *builder) aggregateStatement(q AggregateQuery) ([]string, error) {
 	return names, b.groupOrder(q, names)
 }
 
-func (b *builder) figure(s source, fig Figure) error {
+func (b *builder) figure(s source, fig criteria.Figure) error {
 	switch fig.Func {
-	case Count:
+	case criteria.Count:
 		b.write("count(*)")
 		return nil
-	case Sum, Avg, Min, Max:
+	case criteria.Sum, criteria.Avg, criteria.Min, criteria.Max:
 		ref, _, err := s.column(fig.Field)
 		if err != nil {
 			return err
@@ -310,7 +311,7 @@ func (b *builder) figure(s source, fig Figure) error {
 }
 
 // groupOrder orders groups by the numbers of their columns.
-func (b *builder) groupOrder(q AggregateQuery, names []string) error {
+func (b *builder) groupOrder(q criteria.Aggregate, names []string) error {
 	var keys []sortKey
 	add := func(i int, desc bool) {
 		keys = append(keys, sortKey{ref: strconv.Itoa(i + 1), desc: desc, nullable: true})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/postgres"
 )
@@ -51,46 +52,46 @@ func TestStatements(t *testing.T) {
 			[]any{"2"},
 		},
 		"columns": {
-			postgres.Query{Columns: []*doctype.Field{c.Field("notes"), c.Field("id")}, Order: []postgres.Order{{Field: c.Field("status"), Desc: true}}},
+			postgres.Query{Columns: []*doctype.Field{c.Field("notes"), c.Field("id")}, Order: []criteria.Order{{Field: c.Field("status"), Desc: true}}},
 			`select t1."id", t1."notes", t1."status" from "service_contract" as t1 where true order by t1."status" desc, t1."id" desc`, nil,
 		},
 		"tuple": {
-			postgres.Query{Order: []postgres.Order{{Field: c.Field("status")}}, After: &postgres.Position{Values: raw(`"A"`), Key: "k"}},
+			postgres.Query{Order: []criteria.Order{{Field: c.Field("status")}}, After: &postgres.Position{Values: raw(`"A"`), Key: "k"}},
 			`select t1."id", t1."status" from "service_contract" as t1 where true and (t1."status", t1."id") > ($1, $2) order by t1."status", t1."id"`,
 			[]any{"A", "k"},
 		},
 		"tuple before": {
-			postgres.Query{Order: []postgres.Order{{Field: c.Field("status")}}, Before: &postgres.Position{Values: raw(`"A"`), Key: "k"}, Backward: true},
+			postgres.Query{Order: []criteria.Order{{Field: c.Field("status")}}, Before: &postgres.Position{Values: raw(`"A"`), Key: "k"}, Backward: true},
 			`select t1."id", t1."status" from "service_contract" as t1 where true and (t1."status", t1."id") < ($1, $2) order by t1."status" desc, t1."id" desc`,
 			[]any{"A", "k"},
 		},
 		"mixed directions": {
-			postgres.Query{Order: []postgres.Order{{Field: c.Field("monthlyFee"), Desc: true}, {Field: c.Field("id")}}, After: &postgres.Position{Values: raw(`12.50`), Key: "k"}},
+			postgres.Query{Order: []criteria.Order{{Field: c.Field("monthlyFee"), Desc: true}, {Field: c.Field("id")}}, After: &postgres.Position{Values: raw(`12.50`), Key: "k"}},
 			`select t1."id", t1."monthly_fee" from "service_contract" as t1 where true and (t1."monthly_fee" <= $1 and ((t1."monthly_fee" < $2) or (t1."monthly_fee" = $3 and t1."id" > $4))) order by t1."monthly_fee" desc, t1."id"`,
 			[]any{"12.50", "12.50", "12.50", "k"},
 		},
 		"NULL ascending": {
-			postgres.Query{Order: []postgres.Order{{Field: c.Field("endDate")}}, After: &postgres.Position{Values: raw(`null`), Key: "k"}},
+			postgres.Query{Order: []criteria.Order{{Field: c.Field("endDate")}}, After: &postgres.Position{Values: raw(`null`), Key: "k"}},
 			`select t1."id", t1."end_date" from "service_contract" as t1 where true and (((t1."end_date" is not null) or (t1."end_date" is null and t1."id" > $1))) order by t1."end_date" nulls first, t1."id"`,
 			[]any{"k"},
 		},
 		"NULL descending": {
-			postgres.Query{Order: []postgres.Order{{Field: c.Field("endDate"), Desc: true}}, After: &postgres.Position{Values: raw(`null`), Key: "k"}},
+			postgres.Query{Order: []criteria.Order{{Field: c.Field("endDate"), Desc: true}}, After: &postgres.Position{Values: raw(`null`), Key: "k"}},
 			`select t1."id", t1."end_date" from "service_contract" as t1 where true and (((t1."end_date" is null and t1."id" < $1))) order by t1."end_date" desc nulls last, t1."id" desc`,
 			[]any{"k"},
 		},
 		"value descending": {
-			postgres.Query{Order: []postgres.Order{{Field: c.Field("endDate"), Desc: true}}, After: &postgres.Position{Values: raw(`"2026-01-01"`), Key: "k"}},
+			postgres.Query{Order: []criteria.Order{{Field: c.Field("endDate"), Desc: true}}, After: &postgres.Position{Values: raw(`"2026-01-01"`), Key: "k"}},
 			`select t1."id", t1."end_date" from "service_contract" as t1 where true and ((((t1."end_date" < $1 or t1."end_date" is null)) or (t1."end_date" = $2 and t1."id" < $3))) order by t1."end_date" desc nulls last, t1."id" desc`,
 			[]any{"2026-01-01", "2026-01-01", "k"},
 		},
 		"rows": {
-			postgres.Query{Where: &postgres.Expr{Rows: &postgres.RowsExpr{Field: c.Field("visits"), Of: v, Where: cond(v, "status", postgres.Eq, "DONE")}}},
+			postgres.Query{Where: &criteria.Expr{Rows: &criteria.RowsExpr{Field: c.Field("visits"), Of: v, Where: cond(v, "status", criteria.Eq, "DONE")}}},
 			`select t1."id" from "service_contract" as t1 where exists (select 1 from "service_visit" as t2 where t2."contract" = t1."id" and t2."status" = $1) order by t1."id"`,
 			[]any{"DONE"},
 		},
 		"tree": {
-			postgres.Query{Where: not(or(cond(c, "customer", postgres.In, []any{"a", `"`}), and(cond(c, "monthlyFee", postgres.Ne, json.Number("1")))))},
+			postgres.Query{Where: not(or(cond(c, "customer", criteria.In, []any{"a", `"`}), and(cond(c, "monthlyFee", criteria.Ne, json.Number("1")))))},
 			`select t1."id" from "service_contract" as t1 where ((t1."customer" = any($1) or (t1."monthly_fee" is distinct from $2))) is not true order by t1."id"`,
 			[]any{`{"a","\""}`, "1"},
 		},
@@ -112,7 +113,7 @@ func TestParentStatement(t *testing.T) {
 	sql, args, err := postgres.RowsByParentSQL(postgres.ReverseQuery{
 		Query: postgres.Query{
 			Type: v, Limit: 3, Backward: true,
-			Columns: []*doctype.Field{v.Field("summary")}, Order: []postgres.Order{{Field: v.Field("visitedAt"), Desc: true}},
+			Columns: []*doctype.Field{v.Field("summary")}, Order: []criteria.Order{{Field: v.Field("visitedAt"), Desc: true}},
 		},
 		ParentField: v.Field("contract"), Parents: []string{"a", "b"},
 	}, exampleColumns())
@@ -151,8 +152,8 @@ func FuzzValues(f *testing.F) {
 	columns := exampleColumns()
 	query := func(value, position, key string) postgres.Query {
 		return postgres.Query{
-			Type: c, Order: []postgres.Order{{Field: c.Field("endDate")}},
-			Where: and(cond(c, "customer", postgres.Eq, value), cond(c, "item", postgres.In, []any{value}), cond(c, "notes", postgres.Like, value)),
+			Type: c, Order: []criteria.Order{{Field: c.Field("endDate")}},
+			Where: and(cond(c, "customer", criteria.Eq, value), cond(c, "item", criteria.In, []any{value}), cond(c, "notes", criteria.Like, value)),
 			After: &postgres.Position{Values: []jsontext.Value{jsontext.Value(position)}, Key: key},
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 )
 
@@ -67,7 +68,7 @@ func (s source) column(f *doctype.Field) (string, column, error) {
 func ident(name string) string { return pgx.Identifier{name}.Sanitize() }
 
 // where writes a tree as one boolean expression.
-func (b *builder) where(s source, e *Expr) error {
+func (b *builder) where(s source, e *criteria.Expr) error {
 	switch {
 	case e == nil:
 		b.write("true")
@@ -95,7 +96,7 @@ func (b *builder) where(s source, e *Expr) error {
 	}
 }
 
-func (b *builder) join(s source, kids []*Expr, glue string) error {
+func (b *builder) join(s source, kids []*criteria.Expr, glue string) error {
 	b.write("(")
 	for i, kid := range kids {
 		if i > 0 {
@@ -110,7 +111,7 @@ func (b *builder) join(s source, kids []*Expr, glue string) error {
 }
 
 // rows writes that some row of a @reverse list matches.
-func (b *builder) rows(s source, r *RowsExpr) error {
+func (b *builder) rows(s source, r *criteria.RowsExpr) error {
 	parent, _, err := s.column(keyField(s.typ))
 	if err != nil {
 		return err
@@ -131,39 +132,37 @@ func (b *builder) rows(s source, r *RowsExpr) error {
 	return nil
 }
 
-var operators = map[Op]string{Eq: " = ", Gt: " > ", Gte: " >= ", Lt: " < ", Lte: " <= "}
+var operators = map[criteria.Op]string{criteria.Eq: " = ", criteria.Gt: " > ", criteria.Gte: " >= ", criteria.Lt: " < ", criteria.Lte: " <= "}
 
-func (b *builder) cond(s source, c *Cond) error {
+func (b *builder) cond(s source, c *criteria.Cond) error {
 	ref, col, err := s.column(c.Field)
 	if err != nil {
 		return err
 	}
 	switch c.Op {
-	case Eq, Ne:
+	case criteria.Eq, criteria.Ne:
 		return b.equal(ref, c)
-	case Gt, Gte, Lt, Lte:
+	case criteria.Gt, criteria.Gte, criteria.Lt, criteria.Lte:
 		value, err := text(c.Field, c.Value, c.Path)
 		if err != nil {
 			return err
 		}
 		b.write(ref, operators[c.Op], b.arg(value, c.Path))
 		return nil
-	case In, NotIn:
+	case criteria.In, criteria.NotIn:
 		return b.in(ref, c)
-	case Between:
-		return b.between(ref, c)
-	case Like, NotLike:
+	case criteria.Like, criteria.NotLike:
 		return b.like(ref, col, c)
-	case IsSet:
+	case criteria.IsSet:
 		return b.isSet(ref, col, c)
 	default:
 		return badInput(c.Path, "local types don't know the comparison %s", c.Op)
 	}
 }
 
-func (b *builder) equal(ref string, c *Cond) error {
+func (b *builder) equal(ref string, c *criteria.Cond) error {
 	switch {
-	case c.Value == nil && c.Op == Eq:
+	case c.Value == nil && c.Op == criteria.Eq:
 		b.write(ref, " is null")
 		return nil
 	case c.Value == nil:
@@ -174,7 +173,7 @@ func (b *builder) equal(ref string, c *Cond) error {
 	if err != nil {
 		return err
 	}
-	if c.Op == Eq {
+	if c.Op == criteria.Eq {
 		b.write(ref, " = ", b.arg(value, c.Path))
 	} else {
 		b.write(ref, " is distinct from ", b.arg(value, c.Path))
@@ -182,7 +181,7 @@ func (b *builder) equal(ref string, c *Cond) error {
 	return nil
 }
 
-func (b *builder) in(ref string, c *Cond) error {
+func (b *builder) in(ref string, c *criteria.Cond) error {
 	list, ok := c.Value.([]any)
 	if !ok {
 		return badInput(c.Path, "must be a list")
@@ -191,7 +190,7 @@ func (b *builder) in(ref string, c *Cond) error {
 	if err != nil {
 		return err
 	}
-	if c.Op == In {
+	if c.Op == criteria.In {
 		b.write(ref, " = any(", b.arg(arrayText(texts), c.Path), ")")
 	} else {
 		b.write("(", ref, " is null or ", ref, " <> all(", b.arg(arrayText(texts), c.Path), "))")
@@ -199,7 +198,7 @@ func (b *builder) in(ref string, c *Cond) error {
 	return nil
 }
 
-func textsOf(c *Cond, list []any) ([]string, error) {
+func textsOf(c *criteria.Cond, list []any) ([]string, error) {
 	texts := make([]string, len(list))
 	for i, v := range list {
 		var err error
@@ -210,20 +209,7 @@ func textsOf(c *Cond, list []any) ([]string, error) {
 	return texts, nil
 }
 
-func (b *builder) between(ref string, c *Cond) error {
-	list, ok := c.Value.([]any)
-	if !ok || len(list) != 2 {
-		return badInput(c.Path, "must be a list of two")
-	}
-	texts, err := textsOf(c, list)
-	if err != nil {
-		return err
-	}
-	b.write(ref, " between ", b.arg(texts[0], c.Path), " and ", b.arg(texts[1], c.Path))
-	return nil
-}
-
-func (b *builder) like(ref string, col column, c *Cond) error {
+func (b *builder) like(ref string, col column, c *criteria.Cond) error {
 	pattern, ok := c.Value.(string)
 	if !ok {
 		return badInput(c.Path, "must be text")
@@ -237,7 +223,7 @@ func (b *builder) like(ref string, col column, c *Cond) error {
 	if !col.isText() {
 		subject += "::text"
 	}
-	if c.Op == Like {
+	if c.Op == criteria.Like {
 		b.write(subject, " ilike ", b.arg(pattern, c.Path))
 	} else {
 		b.write("(", ref, " is null or ", subject, " not ilike ", b.arg(pattern, c.Path), ")")
@@ -245,7 +231,7 @@ func (b *builder) like(ref string, col column, c *Cond) error {
 	return nil
 }
 
-func (b *builder) isSet(ref string, col column, c *Cond) error {
+func (b *builder) isSet(ref string, col column, c *criteria.Cond) error {
 	set, ok := c.Value.(bool)
 	if !ok {
 		return badInput(c.Path, "must be true or false")
