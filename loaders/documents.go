@@ -24,6 +24,9 @@ type store struct {
 	// folded finds a row by a name that differs in case or accents only, which
 	// MariaDB takes as equal.
 	folded map[string]*Row
+	// stamps tell how many columns of the type were selected when a row was read: they
+	// only grow, and a row that was read with fewer is not the whole document.
+	stamps map[string]int
 }
 
 func (s *Set) store(t *doctype.Type) *store {
@@ -31,21 +34,40 @@ func (s *Set) store(t *doctype.Type) *store {
 	defer s.mu.Unlock()
 	st := s.stores[t]
 	if st == nil {
-		st = &store{rows: map[string]*Row{}, errs: map[string]error{}, folded: map[string]*Row{}}
+		st = &store{rows: map[string]*Row{}, errs: map[string]error{}, folded: map[string]*Row{}, stamps: map[string]int{}}
 		s.stores[t] = st
 	}
 	return st
 }
 
-func (st *store) add(rows []*Row) {
+// stamp is the one of rows that are read from now on.
+func (s *Set) stamp(t *doctype.Type) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.columns[t])
+}
+
+func (st *store) add(rows []*Row, stamp int) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	for _, r := range rows {
-		if st.rows[r.Key] == nil {
-			st.rows[r.Key] = r
+		if st.rows[r.Key] == nil || st.stamps[r.Key] < stamp {
+			st.rows[r.Key], st.stamps[r.Key] = r, stamp
 			st.folded[Fold(r.Key)] = r
 		}
 	}
+}
+
+// has tells whether there is a row that was read with all that is selected by now, or a
+// reason why there is none.
+func (st *store) has(name string, stamp int) bool {
+	r, err := st.get(name)
+	if r == nil {
+		return err != nil
+	}
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	return st.stamps[r.Key] >= stamp
 }
 
 func (st *store) get(name string) (*Row, error) {
@@ -70,7 +92,7 @@ func (st *store) fail(names []string, err func(name string) error) {
 	}
 }
 
-func (st *store) missing(names []string) []string {
+func (st *store) missing(names []string, stamp int) []string {
 	seen := make(map[string]bool, len(names))
 	var out []string
 	for _, n := range names {
@@ -78,7 +100,7 @@ func (st *store) missing(names []string) []string {
 			continue
 		}
 		seen[n] = true
-		if r, err := st.get(n); r == nil && err == nil {
+		if !st.has(n, stamp) {
 			out = append(out, n)
 		}
 	}
@@ -92,16 +114,17 @@ func (st *store) missing(names []string) []string {
 // does not say which, so such a name fails with FORBIDDEN.
 func (s *Set) Documents(ctx context.Context, t *doctype.Type, names []string) {
 	st := s.store(t)
-	names = st.missing(names)
+	stamp := s.stamp(t)
+	names = st.missing(names, stamp)
 	if len(names) == 0 {
 		return
 	}
 	if t.Source == doctype.Local {
-		s.localByID(ctx, t, st, names)
+		s.localByID(ctx, t, names, stamp)
 		return
 	}
 	if t.Source == doctype.Single {
-		s.single(ctx, t, st)
+		s.single(ctx, t, stamp)
 		return
 	}
 	parts := chunks(names, s.cfg.ChunkNames)
@@ -116,7 +139,7 @@ func (s *Set) Documents(ctx context.Context, t *doctype.Type, names []string) {
 			st.fail(parts[i], func(string) error { return err })
 			return nil //nolint:nilerr // each name has it
 		}
-		st.add(rowsOf(t, table))
+		st.add(rowsOf(t, table), stamp)
 		st.fail(parts[i], func(name string) error { return notReadable(t, name) })
 		return nil
 	})
@@ -161,7 +184,8 @@ func (s *Set) Why(ctx context.Context, t *doctype.Type, name string) error {
 }
 
 // single reads the one document of a single DocType.
-func (s *Set) single(ctx context.Context, t *doctype.Type, st *store) {
+func (s *Set) single(ctx context.Context, t *doctype.Type, stamp int) {
+	st := s.store(t)
 	row, err := func() (*Row, error) {
 		if err := s.spend(); err != nil {
 			return nil, err
@@ -184,7 +208,7 @@ func (s *Set) single(ctx context.Context, t *doctype.Type, st *store) {
 		st.fail([]string{t.Key}, func(string) error { return err })
 		return
 	}
-	st.add([]*Row{row})
+	st.add([]*Row{row}, stamp)
 }
 
 func anys[T any](in []T) []any {

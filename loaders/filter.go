@@ -118,6 +118,10 @@ func (s *Set) flattenOr(ctx context.Context, alternatives []*criteria.Expr, out 
 	return nil
 }
 
+func unknownTimespan(path string) error {
+	return apierror.New(apierror.BadUserInput, "%s: is no timespan", path).About("", "", path)
+}
+
 // filter converts one condition; child is the child DocType it belongs to, "" for the
 // list's own.
 func (s *Set) filter(ctx context.Context, child string, c *criteria.Cond) (frappe.Filter, error) {
@@ -132,6 +136,9 @@ func (s *Set) filter(ctx context.Context, child string, c *criteria.Cond) (frapp
 	var ok bool
 	if f.Op, ok = upstreamOps[c.Op]; !ok {
 		return f, apierror.New(apierror.BadUserInput, "ERPNext does not know the comparison %s", c.Op).About("", "", c.Path)
+	}
+	if name, _ := c.Value.(string); c.Op == criteria.Timespan && !criteria.IsTimespan(name) {
+		return f, unknownTimespan(c.Path)
 	}
 	var err error
 	f.Value, err = s.upstreamValue(ctx, c.Value)

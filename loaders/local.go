@@ -58,7 +58,8 @@ func localRows(t *doctype.Type, table *postgres.Table) []*Row {
 	return out
 }
 
-func (s *Set) localByID(ctx context.Context, t *doctype.Type, st *store, ids []string) {
+func (s *Set) localByID(ctx context.Context, t *doctype.Type, ids []string, stamp int) {
+	st := s.store(t)
 	table, err := func() (*postgres.Table, error) {
 		db, err := s.local(ctx)
 		if err != nil {
@@ -70,7 +71,7 @@ func (s *Set) localByID(ctx context.Context, t *doctype.Type, st *store, ids []s
 		st.fail(ids, func(string) error { return err })
 		return
 	}
-	st.add(localRows(t, table))
+	st.add(localRows(t, table), stamp)
 	st.fail(ids, func(id string) error {
 		return apierror.New(apierror.NotFound, "%s %q does not exist", t.Name, id).About(t.Key, id, "")
 	})
@@ -81,12 +82,16 @@ func (s *Set) localPage(ctx context.Context, q PageQuery) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
+	if q.Where, err = s.localWhere(ctx, q.Where); err != nil {
+		return nil, err
+	}
+	stamp := s.stamp(q.Type)
 	table, err := db.Rows(ctx, s.localQuery(q))
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", q.Type.Name, err)
 	}
 	page := pageInOrder(localRows(q.Type, table), q.Limit, q.Backward)
-	s.store(q.Type).add(page.Rows)
+	s.store(q.Type).add(page.Rows, stamp)
 	return page, nil
 }
 
@@ -124,6 +129,9 @@ func (s *Set) localCount(ctx context.Context, t *doctype.Type, where *criteria.E
 	if err != nil {
 		return 0, err
 	}
+	if where, err = s.localWhere(ctx, where); err != nil {
+		return 0, err
+	}
 	return db.Count(ctx, postgres.Query{Type: t, Where: where})
 }
 
@@ -132,6 +140,7 @@ func (s *Set) localReverse(ctx context.Context, q ReverseQuery) (map[string]*Pag
 	if err != nil {
 		return nil, err
 	}
+	stamp := s.stamp(q.From)
 	table, err := db.RowsByParent(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", q.From.Name, err)
@@ -143,7 +152,7 @@ func (s *Set) localReverse(ctx context.Context, q ReverseQuery) (map[string]*Pag
 	out := make(map[string]*Page, len(q.Parents))
 	for i, parent := range q.Parents {
 		out[parent] = pageInOrder(byParent[i], q.Limit, q.Backward)
-		s.store(q.From).add(out[parent].Rows)
+		s.store(q.From).add(out[parent].Rows, stamp)
 	}
 	return out, nil
 }
@@ -169,6 +178,9 @@ func (s *Set) localReverseQuery(ctx context.Context, q ReverseQuery) (Local, pos
 	if err != nil {
 		return nil, postgres.ReverseQuery{}, err
 	}
+	if q.Where, err = s.localWhere(ctx, q.Where); err != nil {
+		return nil, postgres.ReverseQuery{}, err
+	}
 	query := s.localQuery(PageQuery{
 		Type: q.From, Where: q.Where, Order: q.Order, Limit: q.Limit, After: q.After, Backward: q.Backward,
 	})
@@ -178,6 +190,9 @@ func (s *Set) localReverseQuery(ctx context.Context, q ReverseQuery) (Local, pos
 func (s *Set) localAggregate(ctx context.Context, q criteria.Aggregate) ([]*Row, error) {
 	db, err := s.local(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if q.Where, err = s.localWhere(ctx, q.Where); err != nil {
 		return nil, err
 	}
 	table, err := db.Aggregate(ctx, q)

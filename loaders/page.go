@@ -75,6 +75,7 @@ func (s *Set) Page(ctx context.Context, q PageQuery) (*Page, error) {
 		return nil, err
 	}
 	var rows []*Row
+	stamp := s.stamp(q.Type)
 	for _, seg := range segments(q) {
 		list := frappe.ListQuery{
 			DocType: q.Type.Key,
@@ -100,7 +101,7 @@ func (s *Set) Page(ctx context.Context, q PageQuery) (*Page, error) {
 		}
 	}
 	page := NewPage(rows, q.Limit, q.Backward)
-	s.store(q.Type).add(page.Rows)
+	s.store(q.Type).add(page.Rows, stamp)
 	return page, nil
 }
 
@@ -184,8 +185,6 @@ func (s *Set) Count(ctx context.Context, t *doctype.Type, where *criteria.Expr) 
 		return 0, err
 	}
 	n, err := s.cfg.Upstream.Count(ctx, s.cred, t.Key, f.and, f.or, f.joins)
-	if err == nil {
-		s.vouched()
-	}
+	s.heard(err)
 	return n, err
 }

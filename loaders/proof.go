@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"erpgraph/internal/apierror"
 	"erpgraph/internal/frappe"
 )
 
@@ -70,6 +71,18 @@ func (p *Proofs) drop(key string) {
 func (s *Set) vouched() {
 	if s.proven.CompareAndSwap(false, true) {
 		s.cfg.Proofs.add(s.cred.Key())
+	}
+}
+
+// heard notes what an upstream call tells of the credential: an answer vouches for it, a
+// refusal of the credential itself takes the proof back.
+func (s *Set) heard(err error) {
+	switch {
+	case err == nil:
+		s.vouched()
+	case apierror.CodeOf(err) == apierror.Unauthenticated:
+		s.proven.Store(false)
+		s.cfg.Proofs.drop(s.cred.Key())
 	}
 }
 

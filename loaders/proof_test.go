@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"erpgraph/internal/apierror"
+	"erpgraph/internal/frappe"
 	"erpgraph/loaders"
 )
 
@@ -57,5 +59,34 @@ func TestProofs(t *testing.T) {
 	}
 	if prove(); u.users != 2 {
 		t.Error("a list did not prove the credential")
+	}
+}
+
+// A list that refuses the credential itself takes the proof back at once.
+func TestRefusedCredentialLosesItsProof(t *testing.T) {
+	t.Parallel()
+	known := true
+	u := &upstream{list: func(frappe.ListQuery) ([]map[string]string, error) {
+		if known {
+			return nil, nil
+		}
+		return nil, apierror.New(apierror.Unauthenticated, "revoked")
+	}, user: func() (string, error) { return "", apierror.New(apierror.Unauthenticated, "revoked") }}
+	proofs := loaders.NewProofs(time.Minute, time.Now)
+	set := newSet(t, u, func(cfg *loaders.Config) { cfg.Proofs = proofs })
+	page := loaders.PageQuery{Type: customer, Limit: 1}
+	if _, err := set.Page(t.Context(), page); err != nil {
+		t.Fatal(err)
+	}
+	if err := set.Prove(t.Context()); err != nil {
+		t.Fatalf("after an answer: %v", err)
+	}
+	known = false
+	if _, err := set.Page(t.Context(), page); apierror.CodeOf(err) != apierror.Unauthenticated {
+		t.Fatalf("a revoked credential: %v", err)
+	}
+	later := newSet(t, u, func(cfg *loaders.Config) { cfg.Proofs = proofs })
+	if err := later.Prove(t.Context()); apierror.CodeOf(err) != apierror.Unauthenticated {
+		t.Errorf("the next response: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"erpgraph/internal/apierror"
 	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/frappe"
@@ -71,6 +72,7 @@ func (s *Set) reverseChunk(ctx context.Context, q ReverseQuery) (map[string]*Pag
 	if err != nil {
 		return nil, err
 	}
+	stamp := s.stamp(q.From)
 	out := make(map[string]*Page, len(q.Parents))
 	folded := make(map[string]string, len(q.Parents))
 	for _, p := range q.Parents {
@@ -112,7 +114,7 @@ func (s *Set) reverseChunk(ctx context.Context, q ReverseQuery) (map[string]*Pag
 	}
 	for parent, page := range out {
 		out[parent] = NewPage(page.Rows, q.Limit, q.Backward)
-		s.store(q.From).add(out[parent].Rows)
+		s.store(q.From).add(out[parent].Rows, stamp)
 	}
 	return out, nil
 }
@@ -164,9 +166,18 @@ func (q ReverseQuery) linkFilters(parents []string) ([]frappe.Filter, []frappe.C
 	}, []frappe.Column{{DocType: q.Link.Through, Field: "link_name", As: parentColumn}}
 }
 
+// maxPagedParents bounds the parents whose lists are paged through at once: each is a
+// call of its own.
+const maxPagedParents = 5
+
 // reverseAfter reads further pages, a parent at a time: a cursor belongs to the list
 // of one parent, so there is rarely more than one.
 func (s *Set) reverseAfter(ctx context.Context, q ReverseQuery) (map[string]*Page, error) {
+	if len(q.Parents) > maxPagedParents {
+		return nil, apierror.New(apierror.BadUserInput,
+			"%s: after and before page the list of one document; here are the lists of %d at once, and %d are allowed",
+			q.Link.Name, len(q.Parents), maxPagedParents).About(q.From.Key, "", "after")
+	}
 	out := make(map[string]*Page, len(q.Parents))
 	for _, parent := range q.Parents {
 		page, err := s.Page(ctx, PageQuery{

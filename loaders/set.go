@@ -14,6 +14,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/graph-gophers/dataloader/v7"
@@ -49,6 +50,8 @@ type Config struct {
 	ChunkNames int
 	// MaxCalls bounds the upstream calls of one operation. 0 means 60.
 	MaxCalls int
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
 }
 
 // Set is the loader set of one response. Its methods may run at the same time.
@@ -76,6 +79,9 @@ func NewSet(cfg Config, cred frappe.Credential) *Set {
 	}
 	if cfg.MaxCalls <= 0 {
 		cfg.MaxCalls = 60
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	return &Set{
 		cfg: cfg, cred: cred,
@@ -156,23 +162,27 @@ func tooManyCalls(n, limit int) error {
 // TooManyCalls is the error of an operation whose plan exceeds the limit.
 func (s *Set) TooManyCalls(planned int) error { return tooManyCalls(planned, s.cfg.MaxCalls) }
 
+// maxDropped bounds the columns that one list drops, a call for each: a schema that far
+// from the site needs a new pull.
+const maxDropped = 10
+
 // list is one upstream list call. Columns that the site no longer has are dropped
 // from the call and remembered, so that the rest of the answer stands.
 func (s *Set) list(ctx context.Context, t *doctype.Type, q frappe.ListQuery) (*frappe.Table, error) {
-	for {
+	for dropped := 0; ; dropped++ {
 		if err := s.spend(); err != nil {
 			return nil, err
 		}
 		table, err := s.cfg.Upstream.List(ctx, s.cred, q)
+		s.heard(err)
 		if err == nil {
-			s.vouched()
 			return table, nil
 		}
 		column, ok := frappe.UnknownField(err)
 		at := slices.IndexFunc(q.Columns, func(c frappe.Column) bool {
 			return c.Field == column && c.Func == "" && c.DocType == ""
 		})
-		if !ok || at < 0 || column == "name" || used(q, column) {
+		if !ok || at < 0 || column == "name" || used(q, column) || dropped >= maxDropped {
 			return nil, fmt.Errorf("list %s: %w", q.DocType, err)
 		}
 		s.setGone(t, column, err)

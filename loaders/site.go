@@ -3,7 +3,7 @@ package loaders
 import (
 	"context"
 	"fmt"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"erpgraph/internal/apierror"
@@ -14,20 +14,30 @@ import (
 // first read that needs it asks again.
 type Site struct {
 	ask func(context.Context) (*time.Location, error)
-
-	mu  sync.Mutex
-	loc *time.Location
+	// loc holds the zone once it is known; asking holds the right to ask for it.
+	loc    atomic.Pointer[time.Location]
+	asking chan struct{}
 }
 
 // NewSite makes a Site that asks for the time zone by ask.
-func NewSite(ask func(context.Context) (*time.Location, error)) *Site { return &Site{ask: ask} }
+func NewSite(ask func(context.Context) (*time.Location, error)) *Site {
+	return &Site{ask: ask, asking: make(chan struct{}, 1)}
+}
 
-// Location gives the site's time zone.
+// Location gives the site's time zone. One caller asks, others wait for him, each no
+// longer than his own context lasts.
 func (s *Site) Location(ctx context.Context) (*time.Location, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.loc != nil {
-		return s.loc, nil
+	if loc := s.loc.Load(); loc != nil {
+		return loc, nil
+	}
+	select {
+	case s.asking <- struct{}{}:
+		defer func() { <-s.asking }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for the site's time zone: %w", context.Cause(ctx))
+	}
+	if loc := s.loc.Load(); loc != nil {
+		return loc, nil
 	}
 	loc, err := s.ask(ctx)
 	if err != nil {
@@ -36,6 +46,6 @@ func (s *Site) Location(ctx context.Context) (*time.Location, error) {
 		}
 		return nil, apierror.Wrap(apierror.UpstreamUnavailable, err, "ERPNext did not tell its time zone")
 	}
-	s.loc = loc
+	s.loc.Store(loc)
 	return loc, nil
 }

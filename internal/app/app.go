@@ -106,7 +106,7 @@ func (a *App) assemble(opts Options) error {
 		Registry: a.registry,
 		Loaders: loaders.Config{
 			Upstream: a.frappe, Local: a.db, Site: a.site,
-			Proofs: loaders.NewProofs(proofTime, opts.Now), MaxCalls: a.cfg.MaxUpstreamCalls,
+			Proofs: loaders.NewProofs(proofTime, opts.Now), MaxCalls: a.cfg.MaxUpstreamCalls, Now: opts.Now,
 		},
 		Credential: credential,
 		FileURL:    a.cfg.fileURL,

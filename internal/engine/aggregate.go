@@ -24,7 +24,9 @@ type aggregateTask struct {
 	fields []*aggregateField
 	rows   []*loaders.Row
 	done   bool
-	keys   map[*aggregateField][]*object
+	// open: the client named no first, so all groups are meant.
+	open bool
+	keys map[*aggregateField][]*object
 }
 
 // aggregateField is a selected field of a group: keys, count, sum, avg, min, max.
@@ -43,6 +45,7 @@ type figureField struct {
 
 func (x *execution) aggregate(t *doctype.Type, f graphql.CollectedField) (task, error) {
 	a := &aggregateTask{rootField: rootField{x, f}, typ: t, keys: map[*aggregateField][]*object{}}
+	a.open = f.Arguments.ForName("first") == nil
 	a.query.Type = t
 	if err := a.selectFields(); err != nil {
 		return nil, err
@@ -105,7 +108,7 @@ func (a *aggregateTask) figure(fn criteria.Func, f *doctype.Field) string {
 }
 
 func (a *aggregateTask) arguments(args arguments) (err error) {
-	if a.query.Where, err = a.x.engine.where(a.typ, args["where"], "where"); err != nil {
+	if a.query.Where, err = a.x.engine.whereArgument(a.typ, args["where"]); err != nil {
 		return err
 	}
 	for i, v := range args.list("groupBy") {
@@ -142,7 +145,11 @@ func (a *aggregateTask) arguments(args arguments) (err error) {
 func (a *aggregateTask) orderBy(path string, v any) error {
 	object, _ := v.(map[string]any)
 	by, _ := object["by"].(string)
-	order := criteria.AggregateOrder{Desc: object["direction"] == "DESC"}
+	desc, err := descending(path, object)
+	if err != nil {
+		return err
+	}
+	order := criteria.AggregateOrder{Desc: desc}
 	name, _ := object["field"].(string)
 	f := fieldByEnum(a.typ, name)
 	switch {
@@ -201,7 +208,7 @@ func (a *aggregateTask) start() {
 		local: a.typ.Source == doctype.Local,
 		run: func(ctx context.Context) {
 			if err = a.x.set.CheckReadable(ctx, a.uses()); err == nil {
-				a.rows, err = a.x.set.Aggregate(ctx, a.query)
+				a.rows, err = a.read(ctx)
 			}
 		},
 		deliver: func() {
@@ -221,6 +228,20 @@ func (a *aggregateTask) start() {
 			}
 		},
 	})
+}
+
+// read asks for one group more than allowed, so that none is left out unsaid.
+func (a *aggregateTask) read(ctx context.Context) ([]*loaders.Row, error) {
+	q := a.query
+	q.Limit++
+	rows, err := a.x.set.Aggregate(ctx, q)
+	if len(rows) <= a.query.Limit {
+		return rows, err
+	}
+	if a.open {
+		return nil, badInput("first", "there are more than %d groups: narrow where, or say by orderBy and first which groups you want", maxGroups)
+	}
+	return rows[:a.query.Limit], nil
 }
 
 func (a *aggregateTask) plan(p *plan) {

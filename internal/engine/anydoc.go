@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -52,6 +53,12 @@ func (t *documentsTask) write(w *writer) *Result {
 	return t.rawTask.write(w)
 }
 
+// maxAnyFields and maxAnyOrder bound what a list of any DocType asks for.
+const (
+	maxAnyFields = 100
+	maxAnyOrder  = 5
+)
+
 type anyList struct {
 	key     string
 	list    string // digest, for cursors
@@ -68,7 +75,16 @@ func (d *anyList) arguments(x *execution, args arguments) (err error) {
 	if d.columns, err = args.texts("fields"); err != nil {
 		return err
 	}
+	if len(d.columns) > maxAnyFields {
+		return badInput("fields", "has %d fields; %d are allowed", len(d.columns), maxAnyFields)
+	}
+	if len(args.list("orderBy")) > maxAnyOrder {
+		return badInput("orderBy", "has more than %d terms", maxAnyOrder)
+	}
 	for i, c := range d.columns {
+		if slices.Contains(d.columns[:i], c) {
+			return badInput(fmt.Sprintf("fields.%d", i), "%s is there already", c)
+		}
 		if err := loaders.CheckFieldname(fmt.Sprintf("fields.%d", i), c); err != nil {
 			return err
 		}
@@ -83,7 +99,11 @@ func (d *anyList) arguments(x *execution, args arguments) (err error) {
 		if err := loaders.CheckFieldname(fmt.Sprintf("orderBy.%d.field", i), name); err != nil {
 			return err
 		}
-		o := criteria.Order{Field: &doctype.Field{Column: name, Nullable: name != "name"}, Desc: object["direction"] == "DESC"}
+		desc, err := descending(fmt.Sprintf("orderBy.%d", i), object)
+		if err != nil {
+			return err
+		}
+		o := criteria.Order{Field: &doctype.Field{Column: name, Nullable: name != "name"}, Desc: desc}
 		d.query.Order = append(d.query.Order, o)
 		order = append(order, fmt.Sprintf("%s %t", name, o.Desc))
 	}
@@ -160,6 +180,9 @@ var plainOps = map[string]frappe.Op{
 // plainFilters reads the JSON filters of any DocType: {field: value}, or a list of
 // [field, operator, value]. Everything in a value stays a value.
 func plainFilters(v any) ([]frappe.Filter, error) {
+	if err := (&inputSize{}).check("filters", v, 0); err != nil {
+		return nil, err
+	}
 	switch v := v.(type) {
 	case nil:
 		return nil, nil
@@ -223,6 +246,8 @@ func plainFilter(path string, triple []any) (frappe.Filter, error) {
 		return f, badInput(path+".2", "in and not in take a list, other comparisons one value")
 	case op == frappe.OpIs && triple[2] != "set" && triple[2] != "not set":
 		return f, badInput(path+".2", `must be "set" or "not set"`)
+	case op == frappe.OpTimespan && !isTimespan(triple[2]):
+		return f, badInput(path+".2", "is no timespan; one is, for example, \"last month\"")
 	case triple[2] == nil:
 		f.Op, f.Value = frappe.OpIs, "not set"
 		return f, nil
@@ -244,6 +269,11 @@ func plainFilter(path string, triple []any) (frappe.Filter, error) {
 		}
 	}
 	return f, nil
+}
+
+func isTimespan(v any) bool {
+	name, ok := v.(string)
+	return ok && criteria.IsTimespan(name)
 }
 
 func filterFields(filters []frappe.Filter) []string {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
 	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -98,6 +99,14 @@ func plainValue(v any) any {
 		}
 		return out
 	default:
+		// gqlparser makes a list of its own type where one value stands for a list.
+		if list := reflect.ValueOf(v); list.Kind() == reflect.Slice {
+			out := make([]any, list.Len())
+			for i := range out {
+				out[i] = plainValue(list.Index(i).Interface())
+			}
+			return out
+		}
 		return v
 	}
 }
@@ -116,13 +125,13 @@ func (a arguments) text(name string) string {
 
 // int gives an Int argument; ok is false when absent or null.
 func (a arguments) int(name string) (n int, ok bool, err error) {
-	v, given := a[name].(json.Number)
-	if !given {
+	if a[name] == nil {
 		return 0, false, nil
 	}
+	v, number := a[name].(json.Number) // text passes gqlparser as an Int variable
 	i, err := v.Int64()
-	if err != nil || i > math.MaxInt32 || i < math.MinInt32 {
-		return 0, false, badInput(name, "%s is not an Int", v)
+	if !number || err != nil || i > math.MaxInt32 || i < math.MinInt32 {
+		return 0, false, badInput(name, "%v is not an Int", a[name])
 	}
 	return int(i), true, nil
 }
@@ -149,6 +158,19 @@ func (a arguments) texts(name string) ([]string, error) {
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// descending reads the direction of an order term. gqlparser takes an enum variable in
+// any case; only the enum's own spelling is one.
+func descending(path string, term map[string]any) (bool, error) {
+	switch term["direction"] {
+	case nil, "ASC":
+		return false, nil
+	case "DESC":
+		return true, nil
+	default:
+		return false, badInput(path+".direction", "must be ASC or DESC")
+	}
 }
 
 func badInput(field, format string, args ...any) error {

@@ -300,6 +300,8 @@ type searchTask struct {
 	errs     []error
 	// documents are the objects of the document field, by alias, DocType and name.
 	documents map[hit]*object
+	// selections are what is selected of them, by alias.
+	selections map[string]*dynamicSelection
 }
 
 type hit struct{ alias, doctype, name string }
@@ -310,7 +312,7 @@ const maxSearchTypes = 10
 func searchRoot(x *execution, f graphql.CollectedField) (task, error) {
 	args := argumentsOf(f, x.op.Variables)
 	t := &searchTask{
-		rootField: rootField{x, f}, documents: map[hit]*object{},
+		rootField: rootField{x, f}, documents: map[hit]*object{}, selections: map[string]*dynamicSelection{},
 		fields: graphql.CollectFields(x.op, f.Selections, []string{"SearchHit"}),
 	}
 	t.query.Text = args.text("text")
@@ -320,8 +322,23 @@ func searchRoot(x *execution, f graphql.CollectedField) (task, error) {
 	if t.query.Limit, t.err = x.pageSize(args); t.err != nil {
 		return t, nil //nolint:nilerr // likewise
 	}
+	t.doctypes = unique(t.doctypes)
 	if len(t.doctypes) == 0 || len(t.doctypes) > maxSearchTypes {
 		t.err = badInput("doctypes", "must name 1 to %d DocTypes", maxSearchTypes)
+		return t, nil
+	}
+	// Compiled before anything is read, so that the columns are in the union.
+	for _, field := range t.fields {
+		if field.Name != "document" {
+			continue
+		}
+		d := &dynamicSelection{field: field, byTyp: map[*doctype.Type]*selection{}}
+		t.selections[field.Alias] = d
+		for _, key := range t.doctypes {
+			if _, err := x.comp.dynamicFor(d, t.target(key)); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return t, nil
 }
@@ -361,17 +378,22 @@ func (t *searchTask) deliver() {
 	}
 }
 
+// target is the type of a DocType's hits.
+func (t *searchTask) target(key string) *doctype.Type {
+	if target := t.x.engine.registry.ByKey(key); target != nil && target.IsDocument() {
+		return target
+	}
+	return t.x.comp.foreignType(key)
+}
+
 func (t *searchTask) expand(index int, key, name string) {
 	for _, f := range t.fields {
 		if f.Name != "document" {
 			continue
 		}
 		at := place{field: t.f.Field, index: index, leaf: f.Alias}
-		target := t.x.engine.registry.ByKey(key)
-		if target == nil || !target.IsDocument() {
-			target = foreignType(key)
-		}
-		sel, err := t.x.comp.object(target, target.Name, f)
+		target := t.target(key)
+		sel, err := t.x.comp.dynamicFor(t.selections[f.Alias], target)
 		if err != nil {
 			t.x.failOnce(err, at, failure{field: f.Field})
 			continue

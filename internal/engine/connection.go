@@ -120,7 +120,7 @@ const maxRowList = 2000
 
 // arguments reads where, orderBy, first, after, last, before.
 func (conn *connection) arguments(e *Engine, args arguments) (err error) {
-	if conn.where, err = e.where(conn.typ, args["where"], "where"); err != nil {
+	if conn.where, err = e.whereArgument(conn.typ, args["where"]); err != nil {
 		return err
 	}
 	if conn.order, err = orderOf(conn.typ, args.list("orderBy")); err != nil {
@@ -168,7 +168,7 @@ func (conn *connection) position(args arguments, after, before string) (err erro
 	if conn.link != nil {
 		scope += " by " + conn.link.Name
 	}
-	if conn.list, err = digest(scope, args["where"], order); err != nil {
+	if conn.list, err = digest(scope, fingerprint(conn.where), order); err != nil {
 		return badInput("where", "can't be read")
 	}
 	argument, text := "after", after
@@ -199,7 +199,11 @@ func orderOf(t *doctype.Type, list []any) ([]criteria.Order, error) {
 				return nil, badInput(fmt.Sprintf("orderBy.%d.field", i), "%s is in the order already", name)
 			}
 		}
-		out = append(out, criteria.Order{Field: f, Desc: object["direction"] == "DESC"})
+		desc, err := descending(fmt.Sprintf("orderBy.%d", i), object)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, criteria.Order{Field: f, Desc: desc})
 	}
 	return out, nil
 }
@@ -215,7 +219,20 @@ func fieldByEnum(t *doctype.Type, name string) *doctype.Field {
 
 // uses lists the fields that the connection's where and order look at.
 func (conn *connection) uses() []loaders.Use {
-	return usesOf(conn.typ, conn.where, conn.order)
+	uses := usesOf(conn.typ, conn.where, conn.order)
+	if conn.link == nil {
+		return uses
+	}
+	// A reverse link filters by the field that holds it: who may not read that may not
+	// learn who links here.
+	column := conn.link.Field
+	if conn.link.Through != "" {
+		column = conn.link.ThroughField
+	}
+	if f := conn.typ.ByColumn(column); f != nil {
+		uses = append(uses, loaders.Use{Type: conn.typ, Field: f})
+	}
+	return uses
 }
 
 func usesOf(t *doctype.Type, where *criteria.Expr, order []criteria.Order) []loaders.Use {

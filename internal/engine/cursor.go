@@ -4,11 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
 	"erpgraph/internal/apierror"
+	"erpgraph/internal/criteria"
 	"erpgraph/loaders"
 )
 
@@ -69,6 +71,35 @@ func digest(parts ...any) (string, error) {
 	}
 	sum := sha256.Sum256(b)
 	return base64.RawURLEncoding.EncodeToString(sum[:9]), nil
+}
+
+// fingerprint is a where tree as text: equal for trees that mean the same written
+// differently, such as an absent where and an empty one.
+func fingerprint(e *criteria.Expr) string {
+	if e.IsEmpty() {
+		return ""
+	}
+	var b strings.Builder
+	for _, group := range []struct {
+		name string
+		kids []*criteria.Expr
+	}{{"and", e.And}, {"or", e.Or}} {
+		for _, kid := range group.kids {
+			if text := fingerprint(kid); text != "" {
+				fmt.Fprintf(&b, "%s(%s)", group.name, text)
+			}
+		}
+	}
+	if e.Not != nil {
+		fmt.Fprintf(&b, "not(%s)", fingerprint(e.Not))
+	}
+	if e.Rows != nil {
+		fmt.Fprintf(&b, "%s[%s]", e.Rows.Of.Key, fingerprint(e.Rows.Where))
+	}
+	if e.Cond != nil {
+		fmt.Fprintf(&b, "%s %s %q", e.Cond.Field.Name, e.Cond.Op, fmt.Sprint(e.Cond.Value))
+	}
+	return b.String()
 }
 
 // Global ids: an opaque text that names a type and a document or row of it.

@@ -129,7 +129,8 @@ type execution struct {
 	set  *loaders.Set
 	comp *compiler
 	next *level
-	loc  func() *time.Location // asked when the first DateTime is written
+	budget
+	loc func() *time.Location // asked when the first DateTime is written
 
 	mu     sync.Mutex
 	errs   []*located
@@ -150,7 +151,7 @@ func (x *execution) run(ctx context.Context) {
 	}
 	x.set = loaders.NewSet(x.engine.cfg.Loaders, cred)
 	x.ctx, x.op = loaders.WithSet(ctx, x.set), graphql.GetOperationContext(ctx)
-	x.comp = &compiler{engine: x.engine, op: x.op, sink: x.set}
+	x.comp = &compiler{engine: x.engine, op: x.op, sink: x.set, foreign: map[string]*doctype.Type{}}
 	x.loc = sync.OnceValue(x.askLocation)
 	x.results, x.failed, x.next = map[string]*Result{}, map[failure]bool{}, newLevel()
 
@@ -171,6 +172,10 @@ func (x *execution) run(ctx context.Context) {
 	}
 	for _, t := range tasks {
 		x.results[t.field().Alias] = t.write(&writer{x: x})
+	}
+	if x.over != nil {
+		x.fatal = x.over
+		return
 	}
 	x.reportErrors(ctx)
 }
@@ -207,6 +212,9 @@ func (x *execution) levels() error {
 		}
 		for _, c := range calls {
 			c.deliver()
+		}
+		if x.over != nil {
+			return x.over
 		}
 	}
 	return nil

@@ -47,7 +47,7 @@ func (x *execution) object(row *loaders.Row, sel *selection, at place) *object {
 // objectIn is object in memory that several objects share.
 func (x *execution) objectIn(o *object, slots []slot, row *loaders.Row, sel *selection, at place) *object {
 	*o = object{name: row.Key, row: row, sel: sel, at: at}
-	if sel.slots > 0 {
+	if x.budget.object(x.ctx) && sel.slots > 0 {
 		o.slots = slots
 		x.expand(o)
 	}
@@ -56,6 +56,9 @@ func (x *execution) objectIn(o *object, slots []slot, row *loaders.Row, sel *sel
 
 // objects makes the objects of a list of rows; at is the place of the list.
 func (x *execution) objects(rows []*loaders.Row, sel *selection, at place) []*object {
+	if x.over != nil {
+		return nil
+	}
 	all := make([]object, len(rows))
 	out := make([]*object, len(rows))
 	slots := make([]slot, len(rows)*sel.slots)
@@ -89,7 +92,9 @@ func (x *execution) expand(o *object) {
 			}
 			x.next.reverse(o.row.Type, f.conn, o.name, result)
 		case customField:
-			x.next.custom(x, o, f)
+			if x.resolver() {
+				x.next.custom(x, o, f)
+			}
 		}
 	}
 }
@@ -125,7 +130,7 @@ func (x *execution) expandDynamic(o *object, f *field) {
 	}
 	target := x.engine.registry.ByKey(key)
 	if target == nil || target.Source == doctype.Child || target.Source == doctype.Local {
-		target = foreignType(key)
+		target = x.comp.foreignType(key)
 	}
 	sel, err := x.comp.dynamicFor(f.dynamic, target)
 	if err != nil {
@@ -143,7 +148,10 @@ func (x *execution) expandDynamic(o *object, f *field) {
 // foreignName is the type of documents whose DocType is not in the graph.
 const foreignName = "ForeignDocument"
 
-func foreignType(key string) *doctype.Type {
+func (c *compiler) foreignType(key string) *doctype.Type {
+	if t := c.foreign[key]; t != nil {
+		return t
+	}
 	t := &doctype.Type{Name: foreignName, Key: key, Source: doctype.Upstream, Fields: []*doctype.Field{
 		{Name: "owner", Column: "owner", Standard: true},
 		{Name: "modifiedBy", Column: "modified_by", Standard: true},
@@ -153,6 +161,7 @@ func foreignType(key string) *doctype.Type {
 		{Name: "name", Column: "name", NonNull: true, Standard: true},
 	}}
 	doctype.NewRegistry([]*doctype.Type{t})
+	c.foreign[key] = t
 	return t
 }
 

@@ -132,16 +132,19 @@ func appendNumber(b []byte, f *doctype.Field, raw jsontext.Value, quoted bool) (
 	return append(b, s...), nil
 }
 
-// appendTime pads the hour: ERPNext sends 9:05:00.
+// appendTime pads the parts: ERPNext sends 9:05:00, and 22:39:6.133911.
 func appendTime(b []byte, raw jsontext.Value) []byte {
 	s := textOf(raw)
 	if s == "" {
 		return append(b, "null"...)
 	}
-	if strings.IndexByte(s, ':') == 1 {
-		s = "0" + s
+	parts := strings.Split(s, ":")
+	for i, part := range parts {
+		if digits, _, _ := strings.Cut(part, "."); len(digits) == 1 {
+			parts[i] = "0" + part
+		}
 	}
-	return appendQuoted(b, s)
+	return appendQuoted(b, strings.Join(parts, ":"))
 }
 
 // appendDateTime gives a naive Datetime the offset that the site's zone had then, and

@@ -58,6 +58,8 @@ type compiler struct {
 	engine *Engine
 	op     *graphql.OperationContext
 	sink   columnSink
+	// foreign are the types made up for DocTypes outside the graph, by DocType.
+	foreign map[string]*doctype.Type
 }
 
 // columnSink is told which columns the operation reads of a type.
@@ -150,6 +152,10 @@ func (c *compiler) stored(t *doctype.Type, f *field) (err error) {
 			needs = allColumns(t)
 		}
 		c.sink.Select(t, needs...)
+		// What a resolver refers to is read with what is selected below it, from the start.
+		if target := c.engine.registry.ByName(f.Definition.Type.Name()); target != nil {
+			_, err = c.dynamicFor(f.dynamic, target)
+		}
 	default:
 		f.kind = scalarField
 		c.sink.Select(t, f.def.Column)

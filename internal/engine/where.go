@@ -12,6 +12,52 @@ import (
 	"erpgraph/internal/doctype"
 )
 
+// The bounds of a where argument: every condition is work for ERPNext's or Postgres' parser
+// and planner, which are shared by all.
+const (
+	maxConditions = 500
+	maxValues     = 10_000
+	maxNesting    = 20
+)
+
+// whereArgument reads the where argument of a list, within the bounds.
+func (e *Engine) whereArgument(t *doctype.Type, v any) (*criteria.Expr, error) {
+	if err := (&inputSize{}).check("where", v, 0); err != nil {
+		return nil, err
+	}
+	return e.where(t, v, "where")
+}
+
+// inputSize counts what an input holds.
+type inputSize struct{ keys, values int }
+
+func (s *inputSize) check(name string, v any, depth int) error {
+	if depth > 2*maxNesting { // an or is two deep: the object and its list
+		return badInput(name, "nests deeper than %d", maxNesting)
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		if s.keys += len(v); s.keys > 2*maxConditions { // a field and its comparison
+			return badInput(name, "has more than %d conditions", maxConditions)
+		}
+		for _, kid := range v {
+			if err := s.check(name, kid, depth+1); err != nil {
+				return err
+			}
+		}
+	case []any:
+		if s.values += len(v); s.values > maxValues {
+			return badInput(name, "has more than %d values", maxValues)
+		}
+		for _, kid := range v {
+			if err := s.check(name, kid, depth+1); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // where reads a where argument of type t into a tree of checked conditions. Keys come
 // in the order of their names, so that equal arguments make equal trees.
 func (e *Engine) where(t *doctype.Type, v any, path string) (*criteria.Expr, error) {
@@ -155,7 +201,11 @@ func comparison(f *doctype.Field, op string, v any, at string) ([]*criteria.Cond
 		if !ok {
 			return nil, nil
 		}
-		return one(criteria.Timespan, strings.ToLower(strings.ReplaceAll(span, "_", " "))), nil
+		name := strings.ToLower(strings.ReplaceAll(span, "_", " "))
+		if span != strings.ToUpper(span) || !criteria.IsTimespan(name) {
+			return nil, badInput(at, "%q is no timespan", shorten(span))
+		}
+		return one(criteria.Timespan, name), nil
 	case "eq", "ne":
 		if v == nil {
 			return one(criteria.Op(op), nil), nil

@@ -74,7 +74,7 @@ func TestWhere(t *testing.T) {
 		{`{"qty": {"lt": -1e3}}`, `(qty:lt:json.Number:-1e3)`},
 		{`{"days": {"eq": 0}}`, `(days:eq:json.Number:0)`},
 		{`{"paid": {"eq": false}}`, `(paid:eq:bool:false)`},
-		{`{"due": {"gte": "2026-02-28", "timespan": "LAST_7_DAYS"}}`, `((due:gte:string:2026-02-28 due:timespan:string:last 7 days))`},
+		{`{"due": {"gte": "2026-02-28", "timespan": "LAST_WEEK"}}`, `((due:gte:string:2026-02-28 due:timespan:string:last week))`},
 		{`{"due": {"timespan": null}}`, `(())`},
 		{`{"at": {"lt": "2026-01-31T15:04:05.123456+05:30"}}`, `(at:lt:time.Time:2026-01-31 15:04:05.123456 +0530 +0530)`},
 		{`{"clock": {"eq": "9:05"}}`, `(clock:eq:string:9:05)`},

@@ -33,6 +33,9 @@ func (w *writer) null() { w.b = append(w.b, "null"...) }
 // that the object itself has to be null. Nothing is left of it in the buffer then.
 func (w *writer) object(o *object) bool {
 	start := len(w.b)
+	if !w.x.bytes(start) {
+		return false
+	}
 	w.b = append(w.b, '{')
 	first := true
 	for _, f := range o.sel.fields {

@@ -158,6 +158,11 @@ func (db *DB) builder(ctx context.Context) *builder {
 	}}
 }
 
+// maxPrepared is the longest text of a statement that stays prepared on its connection.
+// Longer ones are a client's own conditions, hardly ever asked twice, and Postgres would
+// keep the plan of each.
+const maxPrepared = 4 << 10
+
 // read runs a statement and turns its rows into JSON; with ordinal the first column is
 // a number apart.
 func (db *DB) read(ctx context.Context, name string, t *doctype.Type, b *builder, ordinal bool) (rows [][]jsontext.Value, ordinals []int, err error) {
@@ -165,8 +170,13 @@ func (db *DB) read(ctx context.Context, name string, t *doctype.Type, b *builder
 	defer func() {
 		observed(ctx, Statement{Name: name, Type: t.Key, Rows: len(rows), Duration: time.Since(start), Err: err})
 	}()
-	args := append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, b.args...)
-	found, err := db.pool.Query(ctx, b.sql.String(), args...)
+	sql := b.sql.String()
+	args := []any{pgx.QueryResultFormats{pgx.TextFormatCode}}
+	if len(sql) > maxPrepared {
+		args = append(args, pgx.QueryExecModeDescribeExec)
+	}
+	args = append(args, b.args...)
+	found, err := db.pool.Query(ctx, sql, args...)
 	if err == nil {
 		rows, ordinals, err = collect(found, ordinal)
 	}
