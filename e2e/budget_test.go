@@ -32,7 +32,9 @@ func TestAnswersAreBounded(t *testing.T) {
 	var two struct {
 		ServiceContracts struct {
 			Nodes []struct {
-				Visits []struct{ Contract struct{ Visits []struct{ Status string } } }
+				Visits []struct {
+					Contract struct{ Visits []struct{ Status string } }
+				}
 			}
 		}
 	}

@@ -13,20 +13,39 @@ func TestOneValueForAList(t *testing.T) {
 		variables   map[string]any
 		literal     string
 	}{
-		{"in", `query($x: [String!]) { customers(first: 3, where: {territory: {in: $x}}) { nodes { name } } }`, map[string]any{"x": "North"},
-			`{ customers(first: 3, where: {territory: {in: ["North"]}}) { nodes { name } } }`},
-		{"in, by default", `query($x: [String!] = "North") { customers(first: 3, where: {territory: {in: $x}}) { nodes { name } } }`, nil,
-			`{ customers(first: 3, where: {territory: {in: ["North"]}}) { nodes { name } } }`},
-		{"in a where", `query($w: CustomerWhere) { customers(first: 3, where: $w) { nodes { name } } }`, map[string]any{"w": map[string]any{"territory": map[string]any{"in": "North"}}},
-			`{ customers(first: 3, where: {territory: {in: ["North"]}}) { nodes { name } } }`},
-		{"in a where by default", `query($w: CustomerWhere = {territory: {in: "North"}}) { customers(first: 3, where: $w) { nodes { name } } }`, nil,
-			`{ customers(first: 3, where: {territory: {in: ["North"]}}) { nodes { name } } }`},
-		{"or", `query($w: CustomerWhere) { customers(first: 3, where: $w) { nodes { name } } }`, map[string]any{"w": map[string]any{"or": map[string]any{"territory": map[string]any{"eq": "North"}}}},
-			`{ customers(first: 3, where: {or: [{territory: {eq: "North"}}]}) { nodes { name } } }`},
-		{"orderBy", `query($o: [CustomerOrder!]) { customers(first: 3, orderBy: $o) { nodes { name } } }`, map[string]any{"o": map[string]any{"field": "TERRITORY"}},
-			`{ customers(first: 3, orderBy: [{field: TERRITORY}]) { nodes { name } } }`},
-		{"groupBy", `query($g: [SalesOrderGroupField!]) { salesOrdersAggregate(groupBy: $g, orderBy: {by: COUNT}) { keys { status } count } }`, map[string]any{"g": "STATUS"},
-			`{ salesOrdersAggregate(groupBy: [STATUS], orderBy: [{by: COUNT}]) { keys { status } count } }`},
+		{
+			"in", `query($x: [String!]) { customers(first: 3, where: {territory: {in: $x}}) { nodes { name } } }`,
+			map[string]any{"x": "North"},
+			`{ customers(first: 3, where: {territory: {in: ["North"]}}) { nodes { name } } }`,
+		},
+		{
+			"in, by default", `query($x: [String!] = "North") { customers(first: 3, where: {territory: {in: $x}}) { nodes { name } } }`, nil,
+			`{ customers(first: 3, where: {territory: {in: ["North"]}}) { nodes { name } } }`,
+		},
+		{
+			"in a where", `query($w: CustomerWhere) { customers(first: 3, where: $w) { nodes { name } } }`,
+			map[string]any{"w": map[string]any{"territory": map[string]any{"in": "North"}}},
+			`{ customers(first: 3, where: {territory: {in: ["North"]}}) { nodes { name } } }`,
+		},
+		{
+			"in a where by default", `query($w: CustomerWhere = {territory: {in: "North"}}) { customers(first: 3, where: $w) { nodes { name } } }`, nil,
+			`{ customers(first: 3, where: {territory: {in: ["North"]}}) { nodes { name } } }`,
+		},
+		{
+			"or", `query($w: CustomerWhere) { customers(first: 3, where: $w) { nodes { name } } }`,
+			map[string]any{"w": map[string]any{"or": map[string]any{"territory": map[string]any{"eq": "North"}}}},
+			`{ customers(first: 3, where: {or: [{territory: {eq: "North"}}]}) { nodes { name } } }`,
+		},
+		{
+			"orderBy", `query($o: [CustomerOrder!]) { customers(first: 3, orderBy: $o) { nodes { name } } }`,
+			map[string]any{"o": map[string]any{"field": "TERRITORY"}},
+			`{ customers(first: 3, orderBy: [{field: TERRITORY}]) { nodes { name } } }`,
+		},
+		{
+			"groupBy", `query($g: [SalesOrderGroupField!]) { salesOrdersAggregate(groupBy: $g, orderBy: {by: COUNT}) { keys { status } count } }`,
+			map[string]any{"g": "STATUS"},
+			`{ salesOrdersAggregate(groupBy: [STATUS], orderBy: [{by: COUNT}]) { keys { status } count } }`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

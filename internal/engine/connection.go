@@ -156,10 +156,10 @@ func (conn *connection) arguments(e *Engine, args arguments) (err error) {
 	if conn.limit < 0 || conn.limit > e.cfg.MaxPage {
 		return badInput(argument, "must be between 0 and %d; page through longer lists by cursor", e.cfg.MaxPage)
 	}
-	return conn.position(args, after, before)
+	return conn.position(after, before)
 }
 
-func (conn *connection) position(args arguments, after, before string) (err error) {
+func (conn *connection) position(after, before string) (err error) {
 	order := make([]string, len(conn.order))
 	for i, o := range conn.order {
 		order[i] = fmt.Sprintf("%s %t", o.Field.Name, o.Desc)
