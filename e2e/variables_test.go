@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"net/http"
 	"testing"
 )
 
@@ -82,5 +83,26 @@ func TestVariablesOfTheWrongKind(t *testing.T) {
 			}
 			equal(t, "field", got.Errors[0].Extensions["field"], any(c.field))
 		})
+	}
+}
+
+// A mutation by GET is not allowed, also where the schema has none.
+func TestMutationByGET(t *testing.T) {
+	t.Parallel()
+	b := reading(t, options{})
+	for _, accept := range []string{"application/json", "application/graphql-response+json"} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.url+"/graphql?query=mutation%7B__typename%7D", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept", accept)
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "POST" {
+			t.Errorf("%s: %s, Allow %q", accept, res.Status, res.Header.Get("Allow"))
+		}
 	}
 }

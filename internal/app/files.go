@@ -1,16 +1,26 @@
 package app
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/auth"
 	"erpgraph/internal/frappe"
+)
+
+// A reader that takes a chunk in less than its time is slow but welcome. One that does
+// not gives its place up, and so does an ERPNext that sends no more.
+const (
+	fileChunk     = 256 << 10
+	fileChunkTime = time.Minute
 )
 
 // fileHandler streams private files of ERPNext with the caller's own credential, so
@@ -28,7 +38,9 @@ func fileHandler(client *frappe.Client) http.Handler {
 			fileError(w, apierror.Wrap(apierror.BadUserInput, err, "the path of the file can't be read"))
 			return
 		}
-		file, err := client.File(r.Context(), id.Credential(), path)
+		ctx, stop := context.WithCancel(r.Context())
+		defer stop()
+		file, err := client.File(ctx, id.Credential(), path)
 		if err != nil {
 			fileError(w, err)
 			return
@@ -46,8 +58,34 @@ func fileHandler(client *frappe.Client) http.Handler {
 		if file.Length >= 0 {
 			h.Set("Content-Length", strconv.FormatInt(file.Length, 10))
 		}
-		_, _ = io.Copy(w, file.Body) // the client has gone, or ERPNext has: the length tells
+		if r.Method == http.MethodHead {
+			return
+		}
+		if err := copyFile(w, file.Body, stop); err != nil {
+			// The client has gone, or ERPNext has. Without a length only the broken
+			// connection tells that this was not the whole file.
+			panic(http.ErrAbortHandler)
+		}
 	})
+}
+
+// copyFile copies chunk by chunk, each with a time of its own. stop ends a read from
+// ERPNext that takes longer.
+func copyFile(w http.ResponseWriter, file io.Reader, stop func()) error {
+	control := http.NewResponseController(w)
+	stalled := time.AfterFunc(fileChunkTime, stop)
+	defer stalled.Stop()
+	for {
+		stalled.Reset(fileChunkTime)
+		// Not every writer has deadlines; those that have none are tests.
+		_ = control.SetWriteDeadline(time.Now().Add(fileChunkTime))
+		switch _, err := io.CopyN(w, file, fileChunk); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("copy a file: %w", err)
+		}
+	}
 }
 
 // fileStatus is the HTTP status of each code that a file can fail with.

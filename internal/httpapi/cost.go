@@ -17,10 +17,12 @@ import (
 //   - a field with first or last gives that many (Limits.DefaultPage without a
 //     value): the list itself, or the lists (edges, nodes) of the connection
 //     that it returns; pageInfo and totalCount are there once;
+//   - where that field is also asked for in doctypes or fields, lists of names, each
+//     name costs as much: a search of each DocType, a value of each row;
 //   - a list asked for by ids or names gives as many as are named;
 //   - any other list gives Limits.ListSize;
 //   - below __schema and __type nothing multiplies, but each list costs
-//     introspectionList: the answer's size is known and the same for all.
+//     introspectionList: introspection.go bounds how often the answer says a thing.
 //
 // Fields of the same response key are merged first, as execution does, so that
 // fragments that repeat each other's fields are not charged twice.
@@ -62,6 +64,7 @@ func (c *costing) field(f graphql.CollectedField, page int) int {
 		return 1
 	}
 	own, paged := c.pageSize(f.Field)
+	own = mulCapped(own, c.factor(f.Field))
 	if !isList(f.Definition.Type) {
 		return addCapped(1, c.selections(f.Selections, own, false))
 	}
@@ -109,6 +112,18 @@ func (c *costing) pageSize(f *ast.Field) (size int, paged bool) {
 		size = c.limits.DefaultPage
 	}
 	return size, paged
+}
+
+// factor is how many things each row of a page is made of or looked for in: the
+// lengths of the lists doctypes and fields.
+func (c *costing) factor(f *ast.Field) int {
+	factor := 1
+	for _, name := range []string{"doctypes", "fields"} {
+		if values, ok := c.argument(f, name).([]any); ok && len(values) > 1 {
+			factor = mulCapped(factor, len(values))
+		}
+	}
+	return factor
 }
 
 // named reads how many things a list is asked for by name.

@@ -38,8 +38,14 @@ func newDocuments(schema *ast.Schema, limits Limits, suggest bool) *documents {
 
 // get returns the document of a text. What is cheap to check is checked before
 // what is dear: tokens, then the parse, then the shape, then validity.
-func (d *documents) get(text string) (*document, gqlerror.List) {
+//
+// check sees a document that was parsed but not validated: what it refuses has an answer
+// of its own, whether the schema knows the operation or not.
+func (d *documents) get(text string, check func(ast.OperationList) *gqlerror.Error) (*document, gqlerror.List) {
 	if doc, ok := d.cache.get(text); ok {
+		if err := check(doc.query.Operations); err != nil {
+			return nil, gqlerror.List{err}
+		}
 		return doc, nil
 	}
 	source := &ast.Source{Input: text}
@@ -53,6 +59,9 @@ func (d *documents) get(text string) (*document, gqlerror.List) {
 	}
 	if len(query.Operations) == 0 {
 		return nil, gqlerror.List{gqlerror.Errorf("the document has no operation")}
+	}
+	if err := check(query.Operations); err != nil {
+		return nil, gqlerror.List{err}
 	}
 	shapes := shapesOf(query)
 	for _, op := range query.Operations {

@@ -18,10 +18,15 @@ import (
 	"erpgraph/internal/apierror"
 )
 
-// maxErrors bounds the errors that a request is refused with; a bad document can have
-// thousands. Execution is not bounded by it: there each null has its one error, and the
-// limits of an operation bound the nulls.
-const maxErrors = 100
+const (
+	// maxErrors bounds the errors that a request is refused with; a bad document can
+	// have thousands.
+	maxErrors = 100
+	// maxExecutionErrors bounds the errors of a response with data. There each null that
+	// may not be read has its one error, so it is far above what a person reads, and
+	// still far below what a page of hidden fields would make.
+	maxExecutionErrors = 1000
+)
 
 // presenter turns every error into its public form. Only an *apierror.Error has
 // a text for clients; of the rest they learn that it was an internal error, and
@@ -70,6 +75,16 @@ func (p presenter) request(ctx context.Context, list gqlerror.List) gqlerror.Lis
 		out = append(out, p.fill(ctx, &gqlerror.Error{Err: err.Err, Locations: err.Locations}, public))
 	}
 	return out
+}
+
+// shorten cuts the sorted errors of a response; the last one left says how many more
+// there were.
+func (p presenter) shorten(ctx context.Context, list gqlerror.List) gqlerror.List {
+	if len(list) <= maxExecutionErrors {
+		return list
+	}
+	return append(list[:maxExecutionErrors:maxExecutionErrors], p.present(ctx, limitError("errors", maxExecutionErrors, len(list),
+		"%d more errors are not shown; what they are about is null too", len(list)-maxExecutionErrors)))
 }
 
 // fill writes message and extensions; requestId is always there.

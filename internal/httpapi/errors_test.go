@@ -328,3 +328,50 @@ func TestTrace(t *testing.T) {
 		}
 	}
 }
+
+// TestErrorsOfAResponseAreBounded: the first by path stay, and the last says how many
+// there were.
+func TestErrorsOfAResponseAreBounded(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{1000, 1001, 5000} {
+		b := setup(t, map[string]resolver{"a": func(ctx context.Context, _ map[string]any) (any, error) {
+			op := graphql.GetOperationContext(ctx)
+			for i := range n {
+				at := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(n-1-i))
+				op.Error(at, apierror.New(apierror.Forbidden, "hidden"))
+			}
+			return "there", nil
+		}}, nil)
+		got := b.query(t, "{ a }", nil)
+		got.wantError(t, "FORBIDDEN", "hidden")
+		if got.status != 200 || string(got.has["data"]) != `{"a":"there"}` || len(got.errors) != min(n, 1001) {
+			t.Fatalf("%d: status %d, %d errors", n, got.status, len(got.errors))
+		}
+		if path := got.errors[999].Path; path[len(path)-1] != 999.0 {
+			t.Errorf("%d: error 999 is about %v", n, path)
+		}
+		if n == 1000 {
+			continue
+		}
+		last := got.errors[1000]
+		if last.Extensions["code"] != "COST_LIMIT" || last.Extensions["limit"] != "errors" ||
+			!strings.HasPrefix(last.Message, fmt.Sprint(n-1000, " more errors")) {
+			t.Errorf("%d: %+v", n, last)
+		}
+	}
+}
+
+// TestResponseBytes: an answer that is too large is an error in its place.
+func TestResponseBytes(t *testing.T) {
+	t.Parallel()
+	b := setup(t, map[string]resolver{"b": failing(apierror.New(apierror.Forbidden, "hidden"))},
+		func(o *httpapi.Options) { o.Limits.ResponseBytes = 100 })
+	if got := b.query(t, `{ echo(text: "`+strings.Repeat("x", 89)+`") }`, nil); got.errors != nil {
+		t.Errorf("at the limit: %s", got.body)
+	}
+	got := b.query(t, `{ b echo(text: "`+strings.Repeat("x", 200)+`") }`, nil)
+	got.wantError(t, "COST_LIMIT", "the limit is 100")
+	if got.status != 200 || len(got.errors) != 1 || got.errors[0].Extensions["limit"] != "responseBytes" || string(got.has["data"]) != "null" {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+}

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 
 	"github.com/99designs/gqlgen/graphql"
 	gqlgen "github.com/99designs/gqlgen/graphql/executor"
@@ -36,7 +37,7 @@ func newExecutor(o Options) *executor {
 	e.SetQueryCache(preparedCache{})
 	e.SetErrorPresenter(e.presenter.present)
 	e.SetRecoverFunc(e.presenter.recovered)
-	e.AroundResponses(sorted) // outermost: it sees the errors of all others
+	e.AroundResponses(e.finish)
 	if o.Hooks.AroundResponses != nil {
 		e.AroundResponses(o.Hooks.AroundResponses)
 	}
@@ -52,7 +53,9 @@ func (e *executor) CreateOperationContext(ctx context.Context, p *graphql.RawPar
 	refused := func(op *graphql.OperationContext, list gqlerror.List) (*graphql.OperationContext, gqlerror.List) {
 		return op, e.presenter.request(ctx, list)
 	}
-	doc, errs := e.documents.get(p.Query)
+	doc, errs := e.documents.get(p.Query, func(operations ast.OperationList) *gqlerror.Error {
+		return refuseChange(ctx, operations.ForName(p.OperationName))
+	})
 	if len(errs) > 0 {
 		return refused(&graphql.OperationContext{}, errs)
 	}
@@ -61,10 +64,6 @@ func (e *executor) CreateOperationContext(ctx context.Context, p *graphql.RawPar
 		return refused(&graphql.OperationContext{}, gqlerror.List{err})
 	}
 	noteOperation(ctx, operation)
-	if operation.Operation == ast.Mutation && isReadOnly(ctx) {
-		err := notAllowed("POST", "a mutation can't be sent by GET; send it by POST")
-		return refused(&graphql.OperationContext{}, gqlerror.List{at(gqlerror.Wrap(err), operation.Position)})
-	}
 
 	op, errs := e.Executor.CreateOperationContext(context.WithValue(ctx, preparedKey{}, doc), p)
 	if len(errs) > 0 {
@@ -75,6 +74,14 @@ func (e *executor) CreateOperationContext(ctx context.Context, p *graphql.RawPar
 		return refused(op, gqlerror.List{err})
 	}
 	return op, nil
+}
+
+// refuseChange refuses a mutation that came by a method which may not change anything.
+func refuseChange(ctx context.Context, operation *ast.OperationDefinition) *gqlerror.Error {
+	if operation == nil || operation.Operation != ast.Mutation || !isReadOnly(ctx) {
+		return nil
+	}
+	return at(gqlerror.Wrap(notAllowed("POST", "a mutation can't be sent by GET; send it by POST")), operation.Position)
 }
 
 // choose finds the operation to run; operationName may be left out when there is
@@ -104,6 +111,11 @@ func (e *executor) checkOperation(ctx context.Context, op *graphql.OperationCont
 			"the operation costs %s, the limit is %d; ask for smaller pages (first) or fewer fields below lists",
 			amount(cost, e.limits.Cost), e.limits.Cost)), op.Operation.Position)
 	}
+	if s.introspects != nil {
+		if err := checkIntrospection(op); err != nil {
+			return err
+		}
+	}
 	if e.before == nil {
 		return nil
 	}
@@ -132,12 +144,22 @@ func TraceRequested(ctx context.Context) bool {
 	return asked
 }
 
-// sorted makes the order of errors stable.
-func sorted(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
+// finish is the outermost response middleware: it sees the data and errors of all others.
+func (e *executor) finish(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 	response := next(ctx)
-	if response != nil {
-		sortErrors(response.Errors)
+	if response == nil {
+		return nil
 	}
+	if size := len(response.Data); size > e.limits.ResponseBytes {
+		err := limitError("responseBytes", e.limits.ResponseBytes, size,
+			"the operation ran, but its answer has %d bytes, the limit is %d; ask for smaller pages (first) or fewer fields",
+			size, e.limits.ResponseBytes)
+		response.Data = json.RawMessage("null")
+		response.Errors = gqlerror.List{e.presenter.present(ctx, err)}
+		return response
+	}
+	sortErrors(response.Errors)
+	response.Errors = e.presenter.shorten(ctx, response.Errors)
 	return response
 }
 

@@ -32,7 +32,9 @@ type Query {
   customers(first: Int, last: Int, after: String): CustomerConnection!
   plain(first: Int = 7): [Customer!]!
   nodes(ids: [ID!]!): [Customer]!
-  documents(first: Int): DocumentConnection!
+  documents(first: Int, fields: [String!]): DocumentConnection!
+  search(doctypes: [String!]!, first: Int): [Customer!]
+  groups(first: Int = 500): [Customer!]
 }
 type Mutation { change(name: String): String }
 type Subscription { changed: String }

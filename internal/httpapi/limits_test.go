@@ -50,6 +50,13 @@ func TestLimits(t *testing.T) {
 		"cost by fragment":    {doublingNested(12), nil, "depth", nil, ""},
 		"cost of ids":         {`query($ids: [ID!]!) { nodes(ids: $ids) { name } }`, map[string]any{"ids": many(1000)}, "cost", 1001.0, ""},
 		"cost of json":        {`{ documents(first: 999) { nodes } }`, nil, "cost", 1001.0, ""},
+		"cost of doctypes":    {`query($d: [String!]!) { search(doctypes: $d, first: 100) { name } }`, map[string]any{"d": many(10)}, "cost", 1001.0, ""},
+		"cost of one doctype": {`{ search(doctypes: "Item", first: 100) { name } }`, nil, "", nil, ""},
+		"cost of fields":      {`{ documents(first: 500, fields: ["name", "title", "status"]) { nodes } }`, nil, "cost", 1502.0, ""},
+		"cost of no fields":   {`{ documents(first: 500, fields: []) { nodes } }`, nil, "", nil, ""},
+		"cost of groups":      {`query($n: Int) { groups(first: $n) { name group { name } } }`, nil, "cost", 1501.0, ""},
+		"cost of groups null": {`{ groups(first: null) { name group { name } } }`, nil, "cost", 1501.0, ""},
+		"cost of few groups":  {`{ groups(first: 5) { name group { name } } }`, nil, "", nil, ""},
 		"cost of arg default": {`{ plain { name } }`, nil, "", nil, ""},
 		"cost default page":   {`{ customers { nodes { orders { nodes { name group { name } } } } } }`, nil, "cost", 1242.0, ""},
 		"cost negative":       {`{ customers(first: -5) { nodes { name } } }`, nil, "", nil, ""},
@@ -143,59 +150,6 @@ func TestDocumentsThatAttack(t *testing.T) {
 		})
 	}
 }
-
-func TestIntrospectionSwitch(t *testing.T) {
-	t.Parallel()
-	off := setup(t, nil, func(o *httpapi.Options) { o.Introspection = false })
-	for _, document := range []string{
-		`{ __schema { types { name } } }`, `{ __type(name: "Query") { name } }`, `{ ...A } fragment A on Query { x: __type(name: "Query") { name } }`,
-	} {
-		got := off.query(t, document, nil)
-		got.wantError(t, "BAD_USER_INPUT", "INTROSPECTION")
-		if got.status != 400 || got.has["data"] != nil {
-			t.Errorf("%d %s", got.status, got.body)
-		}
-	}
-	if got := off.query(t, `{ __typename }`, nil); string(got.has["data"]) != `{"__typename":"Query"}` {
-		t.Errorf("__typename: %s", got.body)
-	}
-	// A typo must not spell out the schema either.
-	for _, typo := range []string{`{ custome(name: "x") { name } }`, `{ customer(nam: "x") { name } }`, `query($x: Limi) { echo(limit: $x) }`} {
-		if got := off.query(t, typo, nil); len(got.errors) == 0 || strings.Contains(got.body, "Did you mean") {
-			t.Errorf("suggests: %s", got.body)
-		}
-	}
-	on := setup(t, nil, nil)
-	if got := on.query(t, `{ custome(name: "x") { name } }`, nil); !strings.Contains(got.body, "Did you mean") {
-		t.Errorf("no suggestion: %s", got.body)
-	}
-	if got := on.query(t, introspectionQuery, nil); got.status != 200 {
-		t.Errorf("the usual introspection query: %d %s", got.status, got.body)
-	}
-	if got := on.query(t, "{"+aliased(45, `__schema { types { fields { args { name } } } }`)+"}", nil); got.status != 400 {
-		t.Errorf("many schemas at once: %d", got.status)
-	}
-}
-
-func aliased(n int, field string) string {
-	var b strings.Builder
-	for i := range n {
-		fmt.Fprintf(&b, " x%d: %s", i, field)
-	}
-	return b.String()
-}
-
-const introspectionQuery = `query IntrospectionQuery {
-  __schema { queryType { name } mutationType { name } subscriptionType { name }
-    types { ...FullType }
-    directives { name description locations args(includeDeprecated: true) { ...InputValue } } } }
-fragment FullType on __Type { kind name description
-  fields(includeDeprecated: true) { name description args(includeDeprecated: true) { ...InputValue } type { ...TypeRef } isDeprecated deprecationReason }
-  inputFields(includeDeprecated: true) { ...InputValue } interfaces { ...TypeRef }
-  enumValues(includeDeprecated: true) { name description isDeprecated deprecationReason } possibleTypes { ...TypeRef } }
-fragment InputValue on __InputValue { name description type { ...TypeRef } defaultValue isDeprecated deprecationReason }
-fragment TypeRef on __Type { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name
-  ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } } } }`
 
 func TestBeforeExecute(t *testing.T) {
 	t.Parallel()

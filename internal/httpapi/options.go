@@ -64,9 +64,12 @@ type Limits struct {
 	DefaultPage int
 	// ListSize is the length that a list without a page size is taken to have, for the cost.
 	ListSize int
+	// ResponseBytes bounds the data of one response, as JSON.
+	ResponseBytes int
 	// Time is the deadline of an operation, from the body's arrival to the last resolver.
 	Time time.Duration
-	// Concurrent bounds the operations that run at once in this process.
+	// Concurrent bounds the operations that run at once in this process. One
+	// credential has a quarter of them at most, requests without one an eighth.
 	Concurrent int
 	// QueueTime is how long a request waits for one of those slots.
 	QueueTime time.Duration
@@ -87,6 +90,7 @@ func DefaultLimits() Limits {
 		Cost:           100_000,
 		DefaultPage:    20,
 		ListSize:       10,
+		ResponseBytes:  64 << 20,
 		Time:           30 * time.Second,
 		Concurrent:     256,
 		QueueTime:      2 * time.Second,
@@ -104,6 +108,7 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.Cost, d.Cost)
 	setDefault(&l.DefaultPage, d.DefaultPage)
 	setDefault(&l.ListSize, d.ListSize)
+	setDefault(&l.ResponseBytes, d.ResponseBytes)
 	setDefault(&l.Time, d.Time)
 	setDefault(&l.Concurrent, d.Concurrent)
 	setDefault(&l.QueueTime, d.QueueTime)

@@ -78,7 +78,7 @@ func (t *transport) serve(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if err != nil {
 		return nil, err
 	}
-	release, err := t.slots.take(ctx)
+	release, err := t.slots.take(ctx, id.Key())
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (t *transport) refusal(ctx context.Context, w http.ResponseWriter, err erro
 			w.Header().Set("Allow", refused.allow)
 		}
 		switch status {
-		case http.StatusServiceUnavailable:
+		case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 			w.Header().Set("Retry-After", "1")
 		case http.StatusRequestEntityTooLarge:
 			w.Header().Set("Connection", "close") // rather than read the rest

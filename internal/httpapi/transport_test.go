@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"erpgraph/internal/auth"
 	"erpgraph/internal/httpapi"
@@ -196,33 +195,4 @@ func gone(t *testing.T, b *testBundle) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	b.handler.ServeHTTP(w, r)
 	return w
-}
-
-func TestConcurrentBound(t *testing.T) {
-	t.Parallel()
-	entered, leave := make(chan struct{}), make(chan struct{})
-	b := setup(t, map[string]resolver{"a": func(context.Context, map[string]any) (any, error) {
-		entered <- struct{}{}
-		<-leave
-		return "done", nil
-	}}, func(o *httpapi.Options) { o.Limits.Concurrent, o.Limits.QueueTime = 1, 50*time.Millisecond })
-	first := make(chan reply, 1)
-	go func() { first <- b.do(t, call{body: `{"query":"{ a }"}`}) }()
-	<-entered
-	second := b.do(t, call{body: `{"query":"{ a }"}`})
-	if second.status != 503 || second.header.Get("Retry-After") != "1" {
-		t.Errorf("%d %s", second.status, second.body)
-	}
-	second.wantError(t, "RATE_LIMITED", "try again")
-	if got := gone(t, b); got.Code != 503 {
-		t.Errorf("a client that left while it waited: %d", got.Code)
-	}
-	close(leave)
-	if got := <-first; strings.TrimSpace(got.body) != `{"data":{"a":"done"}}` {
-		t.Errorf("first: %s", got.body)
-	}
-	go func() { <-entered }()
-	if got := b.do(t, call{body: `{"query":"{ a }"}`}); got.status != 200 {
-		t.Errorf("the slot was not given back: %d %s", got.status, got.body)
-	}
 }

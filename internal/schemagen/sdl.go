@@ -253,9 +253,17 @@ func rootFields(t *doctype.Type) ast.FieldList {
 		arg("where", ast.NamedType(t.Where(), nil)),
 		arg("groupBy", listOf(t.GroupField())),
 		arg("orderBy", listOf(t.AggregateOrder())),
-		arg("first", ast.NamedType("Int", nil)),
+		maxGroups(),
 	}
 	return ast.FieldList{one, connectionField(t.Plural, "", t), groups}
+}
+
+// maxGroups is the first of groups. Its default is printed, unlike that of lists, so
+// that who counts the cost of an operation knows how many groups there may be.
+func maxGroups() *ast.ArgumentDefinition {
+	first := arg("first", ast.NamedType("Int", nil))
+	first.DefaultValue = &ast.Value{Kind: ast.IntValue, Raw: "500"}
+	return first
 }
 
 func connectionField(name, text string, of *doctype.Type) *ast.FieldDefinition {

@@ -172,16 +172,12 @@ func (c *collation) text(col *column, s string) value {
 // not as text.
 func (c *column) isTemporal() bool { return c.typ == "Date" || c.typ == "Datetime" || c.typ == "Time" }
 
-// temporalKey orders points in time. Hours are not padded in Frappe's times of day, and
-// the fraction is left out where it is zero.
+// temporalKey orders points in time, which the wire has in forms of differing width: the
+// fraction is left out where it is zero, and the parts of a time of day are not padded.
 func temporalKey(typ, s string) string {
 	switch typ {
 	case "Time":
-		if strings.IndexByte(s, ':') == 1 {
-			s = "0" + s
-		}
-		whole, fraction, _ := strings.Cut(s, ".")
-		return whole + "." + (fraction + "000000")[:6]
+		return timeOfDayKey(s)
 	case "Datetime":
 		if t, ok := parseTime(s); ok {
 			return t.Format(microLayout)

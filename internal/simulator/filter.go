@@ -141,7 +141,11 @@ func (qr *query) fill(c *condition, meta *docType, col *column, op string, v any
 	}
 	c.op = op
 	isDate := col.typ == "Date" || col.typ == "Datetime"
-	if op == "between" && isDate {
+	if op == "between" {
+		if !isDate {
+			// Frappe writes one value here, whatever it was given, and no database takes that.
+			return syntaxError(qr.tail(), 6)
+		}
 		return qr.fillBetween(c, col, v)
 	}
 	comparison := op == "<" || op == ">" || op == "<=" || op == ">="
@@ -214,8 +218,6 @@ func (qr *query) fillValue(c *condition, col *column, v any) (fallback value, er
 			c.val = []value{literal("''")}
 		}
 		return literal(""), nil
-	case c.op == "between":
-		return fallback, syntaxError(qr.tail(), 6)
 	default:
 		c.val = []value{floatValue(flt(v))}
 		return floatValue(0), nil

@@ -1,9 +1,9 @@
 package simulator
 
 import (
-	"math"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -132,20 +132,38 @@ func (it *item) compute(group []tuple) value {
 	}
 }
 
-// total is a sum or an average, computed exactly to nine decimals as the database does
-// with its DECIMAL columns, the average to thirteen.
+// decimals are the digits after the point that the database's DECIMAL columns keep.
+const decimals = 9
+
+// total is a sum or an average, computed exactly as the database does with its DECIMAL
+// columns: a sum to their nine digits after the point, an average to four more.
 func total(vals []value, average bool) value {
 	sum := new(big.Int)
 	for _, v := range vals {
-		sum.Add(sum, big.NewInt(int64(math.Round(v.number()*1e9))))
+		sum.Add(sum, scaled(v.number()))
 	}
-	r := new(big.Rat).SetFrac(sum, big.NewInt(1e9))
-	digits := 9
+	r := new(big.Rat).SetFrac(sum, scaled(1))
+	digits := decimals
 	if average {
 		r.Quo(r, new(big.Rat).SetInt64(int64(len(vals))))
-		digits = 13
+		digits += 4
 	}
 	exact, _ := new(big.Rat).SetString(r.FloatString(digits))
 	f, _ := exact.Float64()
 	return floatValue(f)
+}
+
+// scaled is a number times 1e9 as a whole number of any size. It starts from the shortest
+// decimal text of the float, which is the decimal that was stored; what is no number
+// counts as 0.
+func scaled(f float64) *big.Int {
+	whole, fraction, _ := strings.Cut(strconv.FormatFloat(f, 'f', -1, 64), ".")
+	if len(fraction) > decimals {
+		whole, fraction, _ = strings.Cut(strconv.FormatFloat(f, 'f', decimals, 64), ".")
+	}
+	n, ok := new(big.Int).SetString(whole+fraction+strings.Repeat("0", decimals-len(fraction)), 10)
+	if !ok {
+		return new(big.Int)
+	}
+	return n
 }

@@ -40,11 +40,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		answer, err = q.handle()
 	}
-	status := q.write(w, answer, err)
-	q.log.User, q.log.Status = q.user.name, status
-	s.record(q.log)
+	q.write(w, answer, err)
 	s.logger.DebugContext(q.req.Context(), "simulator", "method", r.Method, "path", r.URL.Path, "doctype", q.log.DocType,
-		"user", q.user.name, "status", status, "rows", q.log.Rows)
+		"user", q.log.User, "status", q.log.Status, "rows", q.log.Rows)
 }
 
 var errDropped = errors.New("the client went away")
@@ -76,10 +74,11 @@ func (q *call) handle() (any, error) {
 	}
 }
 
-// write sends the answer or the failure and returns the status.
-func (q *call) write(w http.ResponseWriter, answer any, err error) int {
+// write sends the answer or the failure.
+func (q *call) write(w http.ResponseWriter, answer any, err error) {
 	if err != nil {
-		return q.writeFailure(w, err)
+		q.writeFailure(w, err)
+		return
 	}
 	status := q.status
 	if status == 0 {
@@ -90,16 +89,15 @@ func (q *call) write(w http.ResponseWriter, answer any, err error) int {
 	}
 	if r, ok := answer.(redirect); ok {
 		w.Header().Set("Location", r.to)
-		status := cmp.Or(r.status, http.StatusFound)
-		q.send(w, status, "text/html; charset=utf-8", []byte("<!doctype html>\n<title>Redirecting...</title>\n"))
-		return status
+		q.send(w, cmp.Or(r.status, http.StatusFound), "text/html; charset=utf-8", []byte("<!doctype html>\n<title>Redirecting...</title>\n"))
+		return
 	}
 	if raw, ok := answer.(rawAnswer); ok {
 		if raw.filename != "" {
 			w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": raw.filename}))
 		}
 		q.send(w, status, raw.contentType, raw.body)
-		return status
+		return
 	}
 	body := object{}
 	switch v := answer.(type) {
@@ -119,13 +117,12 @@ func (q *call) write(w http.ResponseWriter, answer any, err error) int {
 		body = append(body, member{"_server_messages", jsonList(q.notes)})
 	}
 	q.send(w, status, "application/json", encodeJSON(body))
-	return status
 }
 
 // wrapped is an answer that stands under "data", as those of /api/resource do.
 type wrapped struct{ data any }
 
-func (q *call) writeFailure(w http.ResponseWriter, err error) int {
+func (q *call) writeFailure(w http.ResponseWriter, err error) {
 	var f *wireError
 	if !errors.As(err, &f) {
 		q.s.logger.ErrorContext(q.req.Context(), "simulator", "error", err)
@@ -143,10 +140,13 @@ func (q *call) writeFailure(w http.ResponseWriter, err error) int {
 	default:
 		q.send(w, f.status, "application/json", encodeJSON(f.bodyV1()))
 	}
-	return f.status
 }
 
+// send puts the call on record and then sends its answer: whoever has the answer finds
+// the call in Calls.
 func (q *call) send(w http.ResponseWriter, status int, contentType string, body []byte) {
+	q.log.User, q.log.Status = q.user.name, status
+	q.s.record(q.log)
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("Content-Length", strconv.Itoa(len(body)))

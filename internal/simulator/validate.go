@@ -312,17 +312,10 @@ func storableTime(v string) bool {
 	return false
 }
 
-// storedTime is a time of day as the store answers it: without padding of the hour, with
-// seconds.
+// storedTime is a time of day as the store answers it.
 func storedTime(v string) string {
-	for _, layout := range []string{"15:04:05.999999", "15:04", "3:04:05", "3:04"} {
-		if t, err := time.Parse(layout, v); err == nil {
-			out := fmt.Sprintf("%d:%s", t.Hour(), t.Format("04:05"))
-			if t.Nanosecond() > 0 {
-				out += t.Format(".000000")
-			}
-			return out
-		}
+	if t, ok := parseTimeOfDay(v); ok {
+		return formatTimeOfDay(t)
 	}
 	return v
 }
