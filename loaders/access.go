@@ -95,10 +95,10 @@ func (s *Set) unreadable(ctx context.Context, doctypeName string, parent *doctyp
 		q.Parent = parent.Key
 	}
 	table, err := s.cfg.Upstream.List(ctx, s.cred, q)
+	s.heard(err)
 	if err != nil {
 		return "", err
 	}
-	s.vouched()
 	if len(table.Rows) == 0 {
 		return "", nil
 	}

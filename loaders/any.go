@@ -109,10 +109,10 @@ func (s *Set) AnyDocument(ctx context.Context, key, name string) (map[string]jso
 		return nil, err
 	}
 	doc, err := s.cfg.Upstream.Document(ctx, s.cred, key, name)
+	s.heard(err)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", key, err)
 	}
-	s.vouched()
 	canonical := textOf(doc["name"])
 	if canonical == key {
 		return doc, nil // a single DocType can't be listed

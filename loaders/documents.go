@@ -82,13 +82,24 @@ func (st *store) get(name string) (*Row, error) {
 	return st.folded[Fold(name)], nil
 }
 
-func (st *store) fail(names []string, err func(name string) error) {
+// fail says why names that were asked for at a stamp have no row of it. A row that was
+// read with fewer columns is no answer then: its missing fields would pass for nulls.
+func (st *store) fail(names []string, stamp int, err func(name string) error) {
 	st.mu.Lock()
 	defer st.mu.Unlock()
 	for _, n := range names {
-		if st.rows[n] == nil && st.folded[Fold(n)] == nil {
-			st.errs[n] = err(n)
+		r := st.rows[n]
+		if r == nil {
+			r = st.folded[Fold(n)]
 		}
+		if r != nil && st.stamps[r.Key] >= stamp {
+			continue
+		}
+		if r != nil {
+			delete(st.rows, r.Key)
+			delete(st.folded, Fold(r.Key))
+		}
+		st.errs[n] = err(n)
 	}
 }
 
@@ -136,11 +147,11 @@ func (s *Set) Documents(ctx context.Context, t *doctype.Type, names []string) {
 			Limit:   len(parts[i]),
 		})
 		if err != nil {
-			st.fail(parts[i], func(string) error { return err })
+			st.fail(parts[i], stamp, func(string) error { return err })
 			return nil //nolint:nilerr // each name has it
 		}
 		st.add(rowsOf(t, table), stamp)
-		st.fail(parts[i], func(name string) error { return notReadable(t, name) })
+		st.fail(parts[i], stamp, func(name string) error { return notReadable(t, name) })
 		return nil
 	})
 }
@@ -177,6 +188,7 @@ func (s *Set) Why(ctx context.Context, t *doctype.Type, name string) error {
 		return err
 	}
 	_, err := s.cfg.Upstream.Document(ctx, s.cred, t.Key, name)
+	s.heard(err)
 	if err == nil {
 		return notReadable(t, name)
 	}
@@ -191,10 +203,10 @@ func (s *Set) single(ctx context.Context, t *doctype.Type, stamp int) {
 			return nil, err
 		}
 		doc, err := s.cfg.Upstream.Document(ctx, s.cred, t.Key, t.Key)
+		s.heard(err)
 		if err != nil {
 			return nil, fmt.Errorf("read %s: %w", t.Key, err)
 		}
-		s.vouched()
 		for _, f := range t.Fields {
 			// A single read gives 0 for a number above the caller's permlevel. No list of a
 			// single DocType could tell it from a true 0, so neither is shown.
@@ -205,7 +217,7 @@ func (s *Set) single(ctx context.Context, t *doctype.Type, stamp int) {
 		return NewRow(t, t.Key, doc), nil
 	}()
 	if err != nil {
-		st.fail([]string{t.Key}, func(string) error { return err })
+		st.fail([]string{t.Key}, stamp, func(string) error { return err })
 		return
 	}
 	st.add([]*Row{row}, stamp)

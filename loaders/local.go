@@ -68,11 +68,11 @@ func (s *Set) localByID(ctx context.Context, t *doctype.Type, ids []string, stam
 		return db.RowsByKeys(ctx, postgres.KeysQuery{Type: t, Columns: s.localFields(t), Keys: ids})
 	}()
 	if err != nil {
-		st.fail(ids, func(string) error { return err })
+		st.fail(ids, stamp, func(string) error { return err })
 		return
 	}
 	st.add(localRows(t, table), stamp)
-	st.fail(ids, func(id string) error {
+	st.fail(ids, stamp, func(id string) error {
 		return apierror.New(apierror.NotFound, "%s %q does not exist", t.Name, id).About(t.Key, id, "")
 	})
 }

@@ -67,21 +67,16 @@ func (p *Proofs) drop(key string) {
 	delete(p.until, key)
 }
 
-// vouched notes that ERPNext has just answered this credential as a user.
-func (s *Set) vouched() {
-	if s.proven.CompareAndSwap(false, true) {
-		s.cfg.Proofs.add(s.cred.Key())
-	}
-}
-
 // heard notes what an upstream call tells of the credential: an answer vouches for it, a
 // refusal of the credential itself takes the proof back.
 func (s *Set) heard(err error) {
 	switch {
 	case err == nil:
-		s.vouched()
+		if s.proven.CompareAndSwap(false, true) {
+			s.cfg.Proofs.add(s.cred.Key())
+		}
 	case apierror.CodeOf(err) == apierror.Unauthenticated:
-		s.proven.Store(false)
+		s.denied.CompareAndSwap(nil, &err)
 		s.cfg.Proofs.drop(s.cred.Key())
 	}
 }
@@ -91,6 +86,9 @@ func (s *Set) heard(err error) {
 // the last minute, has proved it already; reads that need it at the same time share
 // the call and its answer.
 func (s *Set) Prove(ctx context.Context) error {
+	if denied := s.denied.Load(); denied != nil {
+		return *denied // ERPNext has said so in this very response
+	}
 	if s.proven.Load() || s.cfg.Proofs.has(s.cred.Key()) {
 		return nil
 	}
@@ -104,11 +102,10 @@ func (s *Set) LoggedUser(ctx context.Context) (string, error) {
 		return "", err
 	}
 	user, err := s.cfg.Upstream.LoggedUser(ctx, s.cred)
+	s.heard(err)
 	if err != nil {
-		s.cfg.Proofs.drop(s.cred.Key())
 		return "", fmt.Errorf("ask whose credential this is: %w", err)
 	}
-	s.vouched()
 	return user, nil
 }
 
@@ -118,6 +115,7 @@ func (s *Set) Roles(ctx context.Context, user string) ([]string, error) {
 		return nil, err
 	}
 	roles, err := s.cfg.Upstream.Roles(ctx, s.cred, user)
+	s.heard(err)
 	if err != nil {
 		return nil, fmt.Errorf("ask for the roles of %s: %w", user, err)
 	}
@@ -130,9 +128,9 @@ func (s *Set) LinkOptions(ctx context.Context, q frappe.LinkQuery) ([]frappe.Lin
 		return nil, err
 	}
 	options, err := s.cfg.Upstream.LinkSearch(ctx, s.cred, q)
+	s.heard(err)
 	if err != nil {
 		return nil, fmt.Errorf("search %s: %w", q.DocType, err)
 	}
-	s.vouched()
 	return options, nil
 }

@@ -90,3 +90,43 @@ func TestRefusedCredentialLosesItsProof(t *testing.T) {
 		t.Errorf("the next response: %v", err)
 	}
 }
+
+// Once ERPNext has refused the credential, no proof of before counts in this response.
+func TestRefusalCountsAtOnce(t *testing.T) {
+	t.Parallel()
+	known := true
+	u := &upstream{list: func(frappe.ListQuery) ([]map[string]string, error) {
+		if known {
+			return nil, nil
+		}
+		return nil, apierror.New(apierror.Unauthenticated, "revoked")
+	}, user: func() (string, error) { return "ada@example.com", nil }}
+	set := newSet(t, u, nil)
+	if err := set.Prove(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	known = false
+	_, _ = set.Page(t.Context(), loaders.PageQuery{Type: customer, Limit: 1})
+	if err := set.Prove(t.Context()); apierror.CodeOf(err) != apierror.Unauthenticated {
+		t.Errorf("after the refusal: %v", err)
+	}
+}
+
+// An outage says nothing of the credential.
+func TestOutageKeepsTheProof(t *testing.T) {
+	t.Parallel()
+	proofs := loaders.NewProofs(time.Minute, time.Now)
+	answers := []error{nil, apierror.New(apierror.UpstreamUnavailable, "down")}
+	u := &upstream{user: func() (string, error) {
+		err := answers[0]
+		answers = answers[1:]
+		return "", err
+	}}
+	keep := func(cfg *loaders.Config) { cfg.Proofs = proofs }
+	for range 2 {
+		_, _ = newSet(t, u, keep).LoggedUser(t.Context())
+	}
+	if err := newSet(t, u, keep).Prove(t.Context()); err != nil {
+		t.Errorf("after an outage: %v", err)
+	}
+}

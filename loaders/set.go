@@ -61,6 +61,7 @@ type Set struct {
 
 	calls  atomic.Int64
 	proven atomic.Bool
+	denied atomic.Pointer[error] // ERPNext's refusal of the credential itself
 
 	prove   sync.Once
 	refused error // what came of prove

@@ -104,18 +104,6 @@ func (e *Engine) Resolve(ctx context.Context) (*Result, error) {
 	return x.results[fc.Field.Alias], nil
 }
 
-// Stats are the facts of an execution for the operation's log line.
-type Stats struct{ UpstreamCalls int }
-
-// StatsOf gives the facts of the response's execution so far.
-func StatsOf(ctx context.Context) (Stats, bool) {
-	x, ok := ctx.Value(executionKey{}).(*execution)
-	if !ok || x.set == nil {
-		return Stats{}, false
-	}
-	return Stats{UpstreamCalls: x.set.Calls()}, true
-}
-
 // execution is one response.
 type execution struct {
 	engine *Engine
