@@ -60,6 +60,7 @@ export default defineConfig({
   server: {
     proxy: {
       '/graphql': { target: server, ws: true },
+      '/auth': server,
       '/playground/config.json': server,
     },
   },

@@ -55,6 +55,11 @@ type Options struct {
 	// Users are offered in the strip; a click sets the Authorization header. For
 	// a demo with made-up users only: their credentials are public. Default none.
 	Users []User `json:"users,omitempty"`
+	// SignIn offers "Log in with ERPNext". This host must then answer GET
+	// /auth/login?return_to=<path>, GET /auth/session (who is signed in, as JSON)
+	// and POST /auth/logout; and a request to Endpoint without an Authorization
+	// header carries the session's cookie. Default false: no cookie is ever sent.
+	SignIn bool `json:"signIn,omitempty"`
 }
 
 // User is a demo user whom the strip offers.

@@ -260,6 +260,7 @@ func TestHandlerConfig(t *testing.T) {
 				DefaultQuery:         "{ a } # </script>",
 				DefaultHeaders:       map[string]string{"X-Erpgraph-Trace": "1"},
 				Users:                []web.User{{Name: "sales", Description: "sells", Authorization: "token sales:demo"}},
+				SignIn:               true,
 			},
 			want: map[string]any{
 				"title":                "My graph",
@@ -271,6 +272,7 @@ func TestHandlerConfig(t *testing.T) {
 				"users": []any{map[string]any{
 					"name": "sales", "description": "sells", "authorization": "token sales:demo",
 				}},
+				"signIn": true,
 			},
 		},
 	}

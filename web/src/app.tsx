@@ -3,10 +3,11 @@ import { DOC_EXPLORER_PLUGIN, DocExplorerStore } from '@graphiql/plugin-doc-expl
 import { explorerPlugin } from '@graphiql/plugin-explorer';
 import { HISTORY_PLUGIN, HistoryStore } from '@graphiql/plugin-history';
 import { GraphiQLProvider } from '@graphiql/react';
-import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { GraphiQL, GraphiQLInterface } from 'graphiql';
 
 import type { Config } from './config';
+import { createFetcher } from './fetcher';
+import { createSession } from './session';
 import { StartStrip } from './start-strip';
 import { headerlessStorage } from './storage';
 
@@ -18,7 +19,8 @@ const plugins = [
 
 /** The whole page: the start strip, and GraphiQL below it. */
 export function App({ config }: { config: Config }) {
-  const fetcher = useMemo(() => createFetcher(config), [config]);
+  const session = useMemo(() => (config.signIn ? createSession() : undefined), [config]);
+  const fetcher = useMemo(() => createFetcher(config, session), [config, session]);
   return (
     <GraphiQLProvider
       fetcher={fetcher}
@@ -34,7 +36,7 @@ export function App({ config }: { config: Config }) {
     >
       <HistoryStore>
         <DocExplorerStore>
-          <StartStrip config={config} />
+          <StartStrip config={config} session={session} />
           <GraphiQLInterface
             defaultEditorToolsVisibility="headers"
             showPersistHeadersSettings={false}
@@ -45,15 +47,4 @@ export function App({ config }: { config: Config }) {
       </HistoryStore>
     </GraphiQLProvider>
   );
-}
-
-function createFetcher(config: Config) {
-  const socket = new URL(config.subscriptionEndpoint, location.href);
-  socket.protocol = location.protocol === 'https:' ? 'wss:' : 'ws:';
-  return createGraphiQLFetcher({
-    url: config.endpoint,
-    subscriptionUrl: socket.href,
-    // The header alone says who asks; a cookie of this host has no say.
-    fetch: (input, init) => fetch(input, { ...init, credentials: 'omit' }),
-  });
 }

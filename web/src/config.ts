@@ -14,6 +14,7 @@ export interface Config {
   defaultQuery?: string;
   defaultHeaders?: Record<string, string>;
   users?: User[];
+  signIn?: boolean;
 }
 
 /** Reads the settings, which are data and no inline script: the

@@ -39,7 +39,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
 	listen := flags.String("listen", "127.0.0.1:8090", "address of the page; port 0 picks a free one")
-	upstream := flags.String("graphql", "http://127.0.0.1:8080", "server that answers /graphql")
+	upstream := flags.String("graphql", "http://127.0.0.1:8080", "server that answers /graphql and /auth")
 	options := flags.String("options", "", "file with web.Options as JSON")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -80,6 +80,7 @@ func newHandler(upstream, optionsFile string) (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", proxy)
+	mux.Handle("/auth/", proxy)
 	mux.Handle("/", page)
 	return mux, nil
 }
