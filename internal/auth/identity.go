@@ -1,7 +1,8 @@
 // Package auth says who calls: it takes the one credential that a request may
 // carry and hands it on in the context. erpgraph has no users of its own: the
 // credential belongs to ERPNext, goes there with every call, and is never
-// printed, stored or compared in clear.
+// printed, stored or compared in clear. Whose it is and which roles they have,
+// ERPNext tells; the [Directory] remembers it for seconds.
 //
 // Strictness matters because ERPNext is lax: a header that is not exactly two
 // words is ignored there and the request runs as Guest (frappe/auth.py,
@@ -25,12 +26,18 @@ const redacted = "[identity]"
 // credential from those of another.
 const logDigits = 16
 
-// Identity is one caller. The zero value is nobody. It prints as "[identity]" in
-// every format, log and encoding.
+// Identity is one caller, by their credential and the way it came. The zero value is
+// nobody. It prints as "[identity]" in every format, log and encoding.
 type Identity struct {
 	// A pointer to what is itself a pointer inside: fmt follows one, without
 	// asking for String, when the field of a foreign struct gets a wrong verb.
-	credential *frappe.Credential
+	caller *caller
+}
+
+type caller struct {
+	credential  frappe.Credential
+	fromSession bool
+	session     string // the session's name in logs
 }
 
 // FromHeader reads the credential of a request, as frappe.ParseAuthorization
@@ -54,15 +61,37 @@ func FromHeader(h http.Header) (Identity, error) {
 		"the request carries %d Authorization headers; send one", len(values))
 }
 
-// Of is the identity of a credential that did not come in a header.
-func Of(credential frappe.Credential) Identity { return Identity{credential: &credential} }
+// Of is the identity of a credential that the caller sent with the request itself: in a
+// header, or in the first message of a socket.
+func Of(credential frappe.Credential) Identity {
+	return Identity{caller: &caller{credential: credential}}
+}
+
+// OfSession is the identity of a browser's session, whose credential the browser does
+// not know: it sent a cookie, which browsers also send for pages of others. logID stands
+// for the session in logs: the first 16 hex digits of the SHA-256 of its id.
+func OfSession(credential frappe.Credential, logID string) Identity {
+	return Identity{caller: &caller{credential: credential, fromSession: true, session: logID}}
+}
 
 // Credential is what upstream calls of this caller are made with.
 func (i Identity) Credential() frappe.Credential {
-	if i.credential == nil {
+	if i.caller == nil {
 		return frappe.Credential{}
 	}
-	return *i.credential
+	return i.caller.credential
+}
+
+// FromSession reports whether a cookie is all that the caller has shown. Such requests
+// need a proof that a page of this origin made them.
+func (i Identity) FromSession() bool { return i.caller != nil && i.caller.fromSession }
+
+// Session is the session's name in logs and audit events, "" for other callers.
+func (i Identity) Session() string {
+	if i.caller == nil {
+		return ""
+	}
+	return i.caller.session
 }
 
 // IsZero reports whether this is nobody.
@@ -73,7 +102,8 @@ func (i Identity) IsZero() bool { return i.Credential().IsZero() }
 func (i Identity) Key() string { return i.Credential().Key() }
 
 // LogID is a short one-way name of the credential for logs, "" for nobody. It
-// tells that two lines are of one credential, not whose it is.
+// tells that two lines are of one credential, not whose it is. A session's is
+// another than [Identity.Session].
 func (i Identity) LogID() string {
 	key := i.Key()
 	return key[:min(len(key), logDigits)]

@@ -75,6 +75,16 @@ func TestErrorsDoNotRepeatTheValue(t *testing.T) {
 func TestIdentityIsRedacted(t *testing.T) {
 	t.Parallel()
 	id := mustParse(t, "token "+secret)
+	for name, id := range map[string]auth.Identity{"of a header": id, "of a session": auth.OfSession(id.Credential(), "0123456789abcdef")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			wantRedacted(t, id)
+		})
+	}
+}
+
+func wantRedacted(t *testing.T, id auth.Identity) {
+	t.Helper()
 	nested := struct{ id auth.Identity }{id}
 	exported := struct{ ID auth.Identity }{id}
 	byPointer := struct{ ID *auth.Identity }{&id}
@@ -115,6 +125,23 @@ func TestKeys(t *testing.T) {
 	}
 	if of := auth.Of(a.Credential()); of.Key() != a.Key() {
 		t.Errorf("Of: %s, want %s", of.Key(), a.Key())
+	}
+}
+
+// A session's caller has shown a cookie only, whatever its name in logs is.
+func TestSessions(t *testing.T) {
+	t.Parallel()
+	credential := mustParse(t, "token a:b").Credential()
+	for _, logID := range []string{"0123456789abcdef", ""} {
+		id := auth.OfSession(credential, logID)
+		if !id.FromSession() || id.Session() != logID || id.IsZero() || id.Key() != credential.Key() {
+			t.Errorf("%q: %t %q", logID, id.FromSession(), id.Session())
+		}
+	}
+	for _, id := range []auth.Identity{{}, auth.Of(credential)} {
+		if id.FromSession() || id.Session() != "" {
+			t.Errorf("of a session: %q", id.Session())
+		}
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"time"
@@ -15,7 +14,7 @@ import (
 	"erpgraph/internal/apierror"
 )
 
-// request is one read, ready to be sent as often as needed.
+// request is one call, ready to be sent as often as needed.
 type request struct {
 	name    string // for observers, errors and logs
 	doctype string
@@ -24,6 +23,7 @@ type request struct {
 	cred    Credential
 	guest   bool // may go without a credential
 	plain   bool // the answer is passed on as it comes: not to be compressed
+	write   bool // changes something: never sent again once it may have arrived
 
 	verb        string
 	path        string // escaped, from the base URL
@@ -37,86 +37,37 @@ const (
 	contentForm = "application/x-www-form-urlencoded"
 )
 
-// Waiting between tries: 100 ms, then twice as long each time, less up to half by
-// chance so that callers who failed together do not come back together. A longer
-// wait that the site asks for is the caller's to decide.
-const (
-	firstBackoff = 100 * time.Millisecond
-	maxBackoff   = 2 * time.Second
-)
-
 // decoder reads the body of a success and tells its number of rows.
 type decoder func(body []byte) (rows int, err error)
 
-// read sends a request until it succeeds, fails for good, or can't succeed within
-// the deadline. Errors are *Error.
-func (c *Client) read(ctx context.Context, r request, decode decoder) error {
-	if err := r.checkCredential(); err != nil {
-		return err
-	}
+// call sends a request until it succeeds, fails for good, or can't succeed within
+// the deadline, and decodes the answer. Errors are *Error, or coded ones of the
+// credential's source.
+func (c *Client) call(ctx context.Context, r request, decode decoder) error {
 	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	for try := 0; ; try++ {
-		e := c.try(ctx, c.calls, r, try > 0, decode)
-		if e == nil {
-			return nil
-		}
-		wait, again := c.retryIn(e, try)
-		if !again || !sleep(ctx, wait) {
-			c.logFailure(ctx, e, try)
-			return e
-		}
-	}
+	return c.repeat(ctx, r, func(auth authorization, again bool) *Error {
+		return c.try(ctx, r, auth, again, decode)
+	})
 }
 
 func (r request) checkCredential() error {
 	if r.cred.IsZero() && !r.guest {
-		return apierror.New(apierror.Unauthenticated, "a credential for ERPNext is needed")
+		return apierror.New(apierror.Unauthenticated, "a credential for ERPNext is needed: sign in, or send a valid token")
 	}
 	return nil
 }
 
-// retryIn tells whether and when to try again.
-func (c *Client) retryIn(e *Error, try int) (time.Duration, bool) {
-	if try >= c.retries {
-		return 0, false
-	}
-	if e.RetryAfter > 0 {
-		asked := e.Code == apierror.RateLimited || e.transient()
-		return e.RetryAfter, asked && e.RetryAfter <= maxBackoff
-	}
-	if !e.transient() {
-		return 0, false
-	}
-	backoff := min(firstBackoff<<try, maxBackoff)
-	return backoff - rand.N(backoff/2+1), true //nolint:gosec // jitter needs no secret
-}
-
-// sleep waits, unless ctx would end before.
-func sleep(ctx context.Context, wait time.Duration) bool {
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= wait {
-		return false
-	}
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // try makes one HTTP call and tells the observer of it.
-func (c *Client) try(ctx context.Context, places *limiter, r request, retry bool, decode decoder) *Error {
-	if err := places.acquire(ctx, r.cred.Key()); err != nil {
+func (c *Client) try(ctx context.Context, r request, auth authorization, again bool, decode decoder) *Error {
+	if err := c.calls.acquire(ctx, r.cred.Key()); err != nil {
 		return r.about(placeError(ctx, err))
 	}
-	call := Call{Method: r.name, DocType: r.doctype, Fields: r.fields, Retry: retry}
+	call := Call{Method: r.name, DocType: r.doctype, Fields: r.fields, Retry: again}
 	start := time.Now()
-	body, e := c.exchange(ctx, r, &call)
+	body, e := c.exchange(ctx, r, auth, &call)
 	call.Duration = time.Since(start)
-	places.release()
+	c.calls.release()
 	if e == nil {
 		rows, err := decode(body)
 		call.Rows = rows
@@ -126,6 +77,7 @@ func (c *Client) try(ctx context.Context, places *limiter, r request, retry bool
 	}
 	if e != nil {
 		e = r.about(e)
+		e.Uncertain = r.write && e.uncertain()
 		call.Code, call.Err = e.Code, e
 	}
 	observerOf(ctx)(call)
@@ -146,21 +98,22 @@ func (r request) about(e *Error) *Error {
 }
 
 // exchange sends the request and reads the whole answer.
-func (c *Client) exchange(ctx context.Context, r request, call *Call) ([]byte, *Error) {
-	response, e := c.send(ctx, r)
+func (c *Client) exchange(ctx context.Context, r request, auth authorization, call *Call) ([]byte, *Error) {
+	response, e := c.send(ctx, r, auth)
 	if e != nil {
 		return nil, e
 	}
 	defer func() { _ = response.Body.Close() }() // it was read; nothing is left to fail
 	call.Status = response.StatusCode
+	good := r.succeeded(response.StatusCode)
 	limit := c.maxBytes
-	if response.StatusCode != http.StatusOK {
+	if !good {
 		limit = min(limit, maxErrorBody)
 	}
 	body, err := readAll(response, limit)
 	call.Bytes = int64(len(body))
 	switch {
-	case response.StatusCode != http.StatusOK:
+	case !good:
 		return nil, failure(response, body) // what came of the body is enough
 	case errors.Is(err, ErrTooLarge):
 		return nil, &Error{Code: apierror.UpstreamUnavailable, Status: response.StatusCode, Err: err}
@@ -175,8 +128,13 @@ func (c *Client) exchange(ctx context.Context, r request, call *Call) ([]byte, *
 	return body, nil
 }
 
-// failure is the error of an answer that is not 200. Every read of Frappe answers
-// 200, so other successes are not Frappe's.
+// succeeded tells whether the status means yes. Frappe answers 200, and 202 when it has
+// deleted (api/v1.py delete_doc); other successes are not Frappe's.
+func (r request) succeeded(status int) bool {
+	return status == http.StatusOK || status == http.StatusAccepted && r.verb == http.MethodDelete
+}
+
+// failure is the error of an answer that is no success.
 func failure(response *http.Response, body []byte) *Error {
 	if response.StatusCode >= 300 && response.StatusCode < 400 {
 		return &Error{Code: apierror.UpstreamUnavailable, Status: response.StatusCode, Err: ErrRedirect}
@@ -185,7 +143,7 @@ func failure(response *http.Response, body []byte) *Error {
 }
 
 // send makes the HTTP request. The caller closes the answer's body.
-func (c *Client) send(ctx context.Context, r request) (*http.Response, *Error) {
+func (c *Client) send(ctx context.Context, r request, auth authorization) (*http.Response, *Error) {
 	target := c.base + r.path
 	if len(r.query) > 0 {
 		target += "?" + r.query.Encode()
@@ -200,17 +158,19 @@ func (c *Client) send(ctx context.Context, r request) (*http.Response, *Error) {
 	}
 	req.Header.Set("Accept", contentJSON)
 	req.Header.Set("User-Agent", "erpgraph")
-	// To net/http this means "may be repeated", and an empty one is not sent: a POST
-	// on a kept connection that the site has just closed goes again at once.
-	req.Header["Idempotency-Key"] = []string{}
+	if !r.write {
+		// To net/http this means "may be repeated", and an empty one is not sent: a POST
+		// on a kept connection that the site has just closed goes again at once.
+		req.Header["Idempotency-Key"] = []string{}
+	}
 	if r.plain {
 		req.Header.Set("Accept-Encoding", "identity") // otherwise net/http asks for gzip
 	}
 	if r.contentType != "" {
 		req.Header.Set("Content-Type", r.contentType)
 	}
-	if !r.cred.IsZero() {
-		req.Header.Set("Authorization", r.cred.header())
+	if auth.header != "" {
+		req.Header.Set("Authorization", auth.header)
 	}
 	response, err := c.http.Do(req)
 	if err != nil {

@@ -16,18 +16,21 @@ const maxAuthorization = 8 << 10
 
 const redacted = "[redacted]"
 
-// Credential is what a caller proves their identity with: an API key pair or an
-// OAuth bearer token. It never prints itself; [Credential.Key] stands for it in
-// logs, maps and comparisons. The zero Credential is no credential.
+// Credential is what a caller proves their identity with: an API key pair, an OAuth
+// bearer token, or one of a session whose token changes, see [Renewable]. It never
+// prints itself; [Credential.Key] stands for it in logs, maps and comparisons. The
+// zero Credential is no credential.
 type Credential struct {
 	// A pointer, because fmt prints unexported strings of an enclosing struct
 	// without asking for String, but of a nested pointer only the address.
 	secret *secret
 }
 
-// secret holds the header behind a second pointer: on a wrong verb fmt follows one.
+// secret holds the header, or where a header's token comes from, behind a second
+// pointer: on a wrong verb fmt follows one.
 type secret struct {
 	header *string
+	source *TokenSource // nil where header is the whole truth
 	key    string
 }
 
@@ -71,8 +74,13 @@ func keyPair(pair string) (Credential, error) {
 }
 
 func newCredential(header string) Credential {
-	sum := sha256.Sum256([]byte("erpgraph credential\x00" + header))
-	return Credential{secret: &secret{header: &header, key: hex.EncodeToString(sum[:16])}}
+	return Credential{secret: &secret{header: &header, key: keyOf("credential", header)}}
+}
+
+// keyOf is the [Credential.Key] of a text; texts of different kinds never share one.
+func keyOf(kind, text string) string {
+	sum := sha256.Sum256([]byte("erpgraph " + kind + "\x00" + text))
+	return hex.EncodeToString(sum[:16])
 }
 
 // badAuthorization never quotes the header: it may hold a mistyped secret.
@@ -102,14 +110,6 @@ func (c Credential) Key() string {
 
 // IsZero tells whether there is no credential.
 func (c Credential) IsZero() bool { return c.secret == nil }
-
-// header is the only way to the secret, for the request itself.
-func (c Credential) header() string {
-	if c.secret == nil {
-		return ""
-	}
-	return *c.secret.header
-}
 
 // String hides the credential.
 func (c Credential) String() string { return redacted }

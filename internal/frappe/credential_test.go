@@ -2,6 +2,7 @@ package frappe_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -58,7 +59,19 @@ func TestParseAuthorization(t *testing.T) {
 
 func TestCredentialHides(t *testing.T) {
 	t.Parallel()
-	c := cred(t)
+	for name, c := range map[string]frappe.Credential{
+		"of a header":  cred(t),
+		"of a session": frappe.Renewable("session", fixed("4a1c0f5be2d1101-sales00secret")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			checkHidden(t, c)
+		})
+	}
+}
+
+func checkHidden(t *testing.T, c frappe.Credential) {
+	t.Helper()
 	type holder struct {
 		Name  string
 		inner frappe.Credential
@@ -72,12 +85,17 @@ func TestCredentialHides(t *testing.T) {
 		t.Fatal(err)
 	}
 	texts := []string{fmt.Sprint(c), fmt.Sprintf("%+v", &h), logged.String(), string(encoded)}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} { // also those that vet would refuse
-		texts = append(texts, fmt.Sprintf(verb, c), fmt.Sprintf(verb, h))
+	for verb := rune('A'); verb <= 'z'; verb++ { // also those that vet would refuse
+		for _, flag := range []string{"", "+", "#", " "} {
+			format := "%" + flag + string(verb)
+			texts = append(texts, fmt.Sprintf(format, c), fmt.Sprintf(format, h), fmt.Sprintf(format, &h), fmt.Sprintf(format, []any{c, h}))
+		}
 	}
 	for _, text := range texts {
-		if strings.Contains(text, "sales00secret") || strings.Contains(text, "4a1c0f5be2d1101") {
-			t.Errorf("told: %s", text)
+		for _, secret := range []string{"sales00secret", "4a1c0f5be2d1101"} {
+			if strings.Contains(text, secret) || strings.Contains(strings.ToLower(text), hex.EncodeToString([]byte(secret))) {
+				t.Errorf("told: %s", text)
+			}
 		}
 	}
 	if !strings.Contains(logged.String(), c.Key()) {

@@ -16,5 +16,8 @@
 //
 // All calls of a process share one bound on calls in flight, handed out fairly to
 // the credentials that wait (limiter.go). What differs between Frappe 15 and 16
-// lives in dialect.go. Everything here only reads.
+// lives in dialect.go.
+//
+// Reads are tried again where that may help (repeat.go). Writes are not, once they may
+// have reached the site; [Error.Uncertain] says when nobody knows (write.go).
 package frappe

@@ -21,44 +21,46 @@ import (
 // A document that does not exist is NOT_FOUND, as is a DocType that does not; one
 // that exists but not for this caller is FORBIDDEN.
 func (c *Client) Document(ctx context.Context, cred Credential, doctype, name string) (map[string]jsontext.Value, error) {
-	if err := checkDocType(doctype); err != nil {
+	if err := checkDocument(doctype, name); err != nil {
 		return nil, err
-	}
-	if name == "" || len(name) > 4*maxName || !utf8.ValidString(name) {
-		return nil, apierror.New(apierror.BadUserInput, "not a document name: %.200q", name)
 	}
 	r, key := documentByPath(cred, doctype, name), "data"
 	if !fitsPath(name) {
 		var err error
-		if r, err = documentByBody(cred, doctype, name); err != nil {
+		if r, err = documentByBody(methodGet, cred, doctype, name); err != nil {
 			return nil, err
 		}
 		key = "message"
 	}
 	r.doctype, r.docname = doctype, name
 	var document map[string]jsontext.Value
-	err := c.read(ctx, r, member(key, func(raw jsontext.Value) (int, error) {
-		var err error
-		document, err = decodeObject(raw)
-		if err == nil && len(document) == 0 {
-			err = errors.New("an empty document")
-		}
-		return 1, err
-	}))
-	if err != nil {
+	if err := c.call(ctx, r, documentMember(key, &document)); err != nil {
 		return nil, err
 	}
 	return document, nil
 }
 
+func checkDocument(doctype, name string) error {
+	if err := checkDocType(doctype); err != nil {
+		return err
+	}
+	if name == "" || len(name) > 4*maxName || !utf8.ValidString(name) {
+		return apierror.New(apierror.BadUserInput, "not a document name: %.200q", name)
+	}
+	return nil
+}
+
 func documentByPath(cred Credential, doctype, name string) request {
 	return request{
 		name: "resource", cred: cred, verb: http.MethodGet,
-		path: "/api/resource/" + url.PathEscape(doctype) + "/" + url.PathEscape(name),
+		path: resourcePath(doctype) + "/" + url.PathEscape(name),
 	}
 }
 
-func documentByBody(cred Credential, doctype, name string) (request, error) {
+func resourcePath(doctype string) string { return "/api/resource/" + url.PathEscape(doctype) }
+
+// documentByBody is a call of a method that wants a document's name.
+func documentByBody(method string, cred Credential, doctype, name string) (request, error) {
 	w := newJSONWriter()
 	w.beginObject()
 	w.key("doctype")
@@ -67,7 +69,19 @@ func documentByBody(cred Credential, doctype, name string) (request, error) {
 	w.str(name)
 	w.endObject()
 	body, err := w.bytes()
-	return postJSON(methodGet, cred, body), err
+	return postJSON(method, cred, body), err
+}
+
+// documentMember decodes the document under key.
+func documentMember(key string, target *map[string]jsontext.Value) decoder {
+	return member(key, func(raw jsontext.Value) (int, error) {
+		document, err := decodeObject(raw)
+		if err == nil && len(document) == 0 {
+			err = errors.New("an empty document")
+		}
+		*target = document
+		return 1, err
+	})
 }
 
 // fitsPath tells whether a docname survives in a path. Escaping keeps all characters

@@ -39,6 +39,9 @@ type Error struct {
 	DocType, DocName, Field string
 	// RetryAfter is how long ERPNext asks to wait, 0 when it does not say.
 	RetryAfter time.Duration
+	// Uncertain says that this was a write and nobody knows whether ERPNext made it: the
+	// request was on its way, but no answer came that tells. Read before writing again.
+	Uncertain bool
 	// Trace is the exception and traceback as sent, cut short: for logs only.
 	Trace string
 	Err   error // the cause, for failures of the connection
@@ -88,7 +91,7 @@ func (e *Error) Public() *apierror.Error {
 func (e *Error) publicMessage() string {
 	switch e.Code {
 	case apierror.Unauthenticated:
-		return "ERPNext does not accept this credential"
+		return "ERPNext does not accept this credential: sign in again, or send a valid token"
 	case apierror.Forbidden:
 		return "ERPNext does not permit this"
 	case apierror.NotFound:
@@ -103,13 +106,40 @@ func (e *Error) publicMessage() string {
 	case apierror.RateLimited:
 		return "too many requests; try again later"
 	case apierror.UpstreamTimeout:
+		if e.Uncertain {
+			return "ERPNext did not answer in time; it may have made the change"
+		}
 		return "ERPNext did not answer in time"
 	default:
+		if e.Uncertain {
+			return "ERPNext did not confirm the change; it may have made it"
+		}
 		if e.Status == http.StatusInternalServerError {
 			return "ERPNext failed to answer the request"
 		}
 		return "ERPNext is not available"
 	}
+}
+
+// uncertain tells whether a write that failed so may have been made all the same, once
+// it was sent. Frappe rolls back whatever raised an exception, so an answer of its own
+// means no. Gateways speak for a site that may be at it still.
+func (e *Error) uncertain() bool {
+	switch {
+	case e.Code == apierror.Internal, neverConnected(e.Err):
+		return false
+	case e.Status < http.StatusMultipleChoices:
+		return true // no answer, or a yes that can't be read
+	default:
+		return e.Status >= http.StatusInternalServerError && e.ExcType == ""
+	}
+}
+
+// neverConnected tells whether nothing of the request can have left this machine: the
+// name was not found or the port was closed.
+func neverConnected(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
 }
 
 // transient tells whether the same read may succeed a moment later: the gateway or

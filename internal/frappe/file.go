@@ -37,26 +37,27 @@ func (c *Client) File(ctx context.Context, cred Credential, filePath string) (*F
 		return nil, err
 	}
 	r := request{name: "file", cred: cred, verb: http.MethodGet, path: escaped, plain: true}
-	if err := r.checkCredential(); err != nil {
+	opening, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	deadline, _ := opening.Deadline()
+	var stream *FileStream
+	err = c.repeat(opening, r, func(auth authorization, again bool) *Error {
+		var e *Error
+		stream, e = c.openFile(ctx, deadline, r, auth, again)
+		return e
+	})
+	if err != nil {
 		return nil, err
 	}
-	deadline := time.Now().Add(c.timeout)
-	for try := 0; ; try++ {
-		stream, e := c.openFile(ctx, deadline, r, try > 0)
-		if e == nil {
-			stream.Filename = path.Base(filePath)
-			return stream, nil
-		}
-		wait, again := c.retryIn(e, try)
-		if !again || !sleep(ctx, wait) {
-			c.logFailure(ctx, e, try)
-			return nil, e
-		}
-	}
+	stream.Filename = path.Base(filePath)
+	return stream, nil
 }
 
-// openFile makes one try. On success the stream owns the place and the context.
-func (c *Client) openFile(ctx context.Context, deadline time.Time, r request, retry bool) (*FileStream, *Error) {
+// openFile makes one try. On success the stream owns the place and the context, which
+// may outlive the deadline for opening it.
+func (c *Client) openFile(
+	ctx context.Context, deadline time.Time, r request, auth authorization, again bool,
+) (*FileStream, *Error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(time.Until(deadline), func() { cancel(context.DeadlineExceeded) })
 	if err := c.files.acquire(ctx, r.cred.Key()); err != nil {
@@ -65,7 +66,7 @@ func (c *Client) openFile(ctx context.Context, deadline time.Time, r request, re
 		return nil, r.about(placeError(ctx, err))
 	}
 	body := &fileBody{
-		call:    Call{Method: r.name, Retry: retry},
+		call:    Call{Method: r.name, Retry: again},
 		start:   time.Now(),
 		observe: observerOf(ctx),
 		done: func() {
@@ -74,7 +75,7 @@ func (c *Client) openFile(ctx context.Context, deadline time.Time, r request, re
 			c.files.release()
 		},
 	}
-	response, e := c.send(ctx, r) //nolint:bodyclose // closed by fileBody, which the stream owns
+	response, e := c.send(ctx, r, auth) //nolint:bodyclose // closed by fileBody, which the stream owns
 	if e != nil {
 		return nil, body.fail(r.about(e))
 	}

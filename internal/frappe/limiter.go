@@ -62,6 +62,10 @@ func (l *limiter) acquire(ctx context.Context, key string) error {
 	}
 	select {
 	case <-w.ready:
+		if err := ctx.Err(); err != nil { // both at once: a call that begins now is of no use
+			l.release()
+			return err
+		}
 		return nil
 	case <-ctx.Done():
 		l.abandon(key, w)

@@ -56,7 +56,7 @@ func (c *Client) LinkSearch(ctx context.Context, cred Credential, q LinkQuery) (
 	r.doctype = q.DocType
 	var options []LinkOption
 	decode := message(&options, 0)
-	err := c.read(ctx, r, func(body []byte) (int, error) {
+	err := c.call(ctx, r, func(body []byte) (int, error) {
 		_, err := decode(body)
 		return len(options), err
 	})

@@ -15,6 +15,8 @@ const (
 	methodList   = "frappe.client.get_list"
 	methodCount  = "frappe.desk.reportview.get_count"
 	methodGet    = "frappe.client.get"
+	methodSet    = "frappe.client.set_value"
+	methodDelete = "frappe.client.delete"
 	methodMeta   = "frappe.desk.form.load.getdoctype"
 	methodLinks  = "frappe.desk.search.search_link"
 	methodUser   = "frappe.auth.get_logged_user"
@@ -60,7 +62,7 @@ func (c *Client) List(ctx context.Context, cred Credential, q ListQuery) (*Table
 	r := postJSON(methodList, cred, body)
 	r.doctype, r.fields = q.DocType, columns
 	var table *Table
-	err = c.read(ctx, r, func(body []byte) (int, error) {
+	err = c.call(ctx, r, func(body []byte) (int, error) {
 		var err error
 		if table, err = decodeRows(body, columns); err != nil {
 			return 0, err
@@ -105,7 +107,7 @@ func (c *Client) Count(
 	r := postForm(methodCount, cred, form)
 	r.doctype = doctype
 	var n int64
-	err = c.read(ctx, r, message(&n, 1))
+	err = c.call(ctx, r, message(&n, 1))
 	return n, err
 }
 

@@ -20,7 +20,7 @@ func (c *Client) Meta(ctx context.Context, cred Credential, doctype string) (jso
 	r := getMethod(methodMeta, cred, url.Values{"doctype": {doctype}})
 	r.doctype = doctype
 	var docs jsontext.Value
-	err := c.read(ctx, r, member("docs", func(raw jsontext.Value) (int, error) {
+	err := c.call(ctx, r, member("docs", func(raw jsontext.Value) (int, error) {
 		if raw.Kind() != '[' {
 			return 0, errors.New("docs is no list")
 		}

@@ -1,6 +1,7 @@
 package frappe_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -135,6 +136,7 @@ func setup(t testing.TB, cfg frappe.Config, handlers ...http.Handler) *bundle {
 		n := min(len(b.requests), len(handlers)-1)
 		b.requests = append(b.requests, received{r.Method, r.URL.RequestURI(), r.Header, string(body)})
 		b.mu.Unlock()
+		r.Body = io.NopCloser(bytes.NewReader(body))
 		handlers[n].ServeHTTP(w, r)
 	})))
 	t.Cleanup(b.server.Close)

@@ -18,7 +18,7 @@ const guest = "Guest"
 // token that can be trusted: introspection calls expired tokens active.
 func (c *Client) LoggedUser(ctx context.Context, cred Credential) (string, error) {
 	var user string
-	err := c.read(ctx, getMethod(methodUser, cred, nil), message(&user, 1))
+	err := c.call(ctx, getMethod(methodUser, cred, nil), message(&user, 1))
 	var e *Error
 	if errors.As(err, &e) && e.Status == http.StatusForbidden {
 		e.Code = apierror.Unauthenticated // any user may ask who they are; only Guest may not
@@ -39,7 +39,7 @@ func (c *Client) Roles(ctx context.Context, cred Credential, user string) ([]str
 		return nil, apierror.New(apierror.BadUserInput, "whose roles?")
 	}
 	var roles []string
-	err := c.read(ctx, getMethod(methodRoles, cred, url.Values{"uid": {user}}), message(&roles, 1))
+	err := c.call(ctx, getMethod(methodRoles, cred, url.Values{"uid": {user}}), message(&roles, 1))
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (c *Client) Versions(ctx context.Context, cred Credential) (Versions, error
 	var apps map[string]struct {
 		Version string `json:"version"`
 	}
-	if err := c.read(ctx, getMethod(methodVer, cred, nil), message(&apps, 1)); err != nil {
+	if err := c.call(ctx, getMethod(methodVer, cred, nil), message(&apps, 1)); err != nil {
 		return Versions{}, err
 	}
 	v := Versions{Apps: make(map[string]string, len(apps))}
@@ -81,7 +81,7 @@ func (c *Client) TimeZone(ctx context.Context) (*time.Location, error) {
 		TimeZone string `json:"time_zone"`
 	}
 	decode := message(&answer, 1)
-	err := c.read(ctx, r, func(body []byte) (int, error) {
+	err := c.call(ctx, r, func(body []byte) (int, error) {
 		rows, err := decode(body)
 		if err != nil {
 			return rows, err
