@@ -105,7 +105,7 @@ func (c *Client) exchange(ctx context.Context, r request, auth authorization, ca
 	}
 	defer func() { _ = response.Body.Close() }() // it was read; nothing is left to fail
 	call.Status = response.StatusCode
-	good := r.succeeded(response.StatusCode)
+	good := response.StatusCode == http.StatusOK
 	limit := c.maxBytes
 	if !good {
 		limit = min(limit, maxErrorBody)
@@ -128,13 +128,8 @@ func (c *Client) exchange(ctx context.Context, r request, auth authorization, ca
 	return body, nil
 }
 
-// succeeded tells whether the status means yes. Frappe answers 200, and 202 when it has
-// deleted (api/v1.py delete_doc); other successes are not Frappe's.
-func (r request) succeeded(status int) bool {
-	return status == http.StatusOK || status == http.StatusAccepted && r.verb == http.MethodDelete
-}
-
-// failure is the error of an answer that is no success.
+// failure is the error of an answer that is not 200: other successes are not those of
+// the calls made here.
 func failure(response *http.Response, body []byte) *Error {
 	if response.StatusCode >= 300 && response.StatusCode < 400 {
 		return &Error{Code: apierror.UpstreamUnavailable, Status: response.StatusCode, Err: ErrRedirect}

@@ -86,18 +86,16 @@ func updateByBody(cred Credential, doctype, name string, values []byte) (request
 }
 
 // Delete deletes a document. One that does not exist is NOT_FOUND; one that others link
-// to, or that is submitted, is VALIDATION. Other errors are those of [Client.Insert].
+// to, or that is submitted, is VALIDATION. Other errors are those of [Client.Insert]. The
+// name goes in the body, and so into no log of addresses: that of an OAuth Bearer Token is
+// the token.
 func (c *Client) Delete(ctx context.Context, cred Credential, doctype, name string) error {
 	if err := checkDocument(doctype, name); err != nil {
 		return err
 	}
-	r := documentByPath(cred, doctype, name)
-	r.verb = http.MethodDelete
-	if !fitsPath(name) {
-		var err error
-		if r, err = documentByBody(methodDelete, cred, doctype, name); err != nil {
-			return err
-		}
+	r, err := documentByBody(methodDelete, cred, doctype, name)
+	if err != nil {
+		return err
 	}
 	r.name, r.doctype, r.docname, r.write = "resource.delete", doctype, name, true
 	return c.call(ctx, r, func(body []byte) (int, error) {

@@ -11,9 +11,9 @@ import (
 // and tokens go on working, as they do there.
 func (q *call) authenticate() error {
 	q.user = &guestAccount
-	if a := q.snap.users[q.session()]; a != nil {
+	if a := q.resume(); a != nil {
 		q.user = a
-		return nil
+		return q.checkCSRF()
 	}
 	scheme, rest, ok := strings.Cut(q.req.Header.Get("Authorization"), " ")
 	if !ok || strings.Contains(rest, " ") {
@@ -23,7 +23,7 @@ func (q *call) authenticate() error {
 	switch strings.ToLower(scheme) {
 	case "bearer":
 		if a = q.snap.bearers[rest]; a == nil {
-			a = q.snap.users[q.s.oauth.user(rest, q.s.now())]
+			a = q.snap.users[q.snap.bearer(q.s.collation, rest, q.s.siteTime())]
 		}
 	case "basic":
 		raw, err := base64.StdEncoding.DecodeString(rest)

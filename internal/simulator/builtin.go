@@ -60,7 +60,7 @@ func builtinDocTypes() [][]byte {
 	for i, d := range defs {
 		out[i] = d.meta()
 	}
-	return out
+	return append(out, oauthDocTypes()...)
 }
 
 // builtin is the short form of a DocType: fields as "Type name" or "Type name Target",
@@ -72,13 +72,19 @@ type builtin struct {
 	rights                 map[string][]string
 }
 
-func (b builtin) meta() json.RawMessage {
+func (b builtin) meta() json.RawMessage { return encodeJSON(b.object()) }
+
+// longTypes are the field types of two words.
+var longTypes = []string{"Small Text", "Table MultiSelect"}
+
+func (b builtin) object() object {
 	fields := []any{}
 	for i, f := range strings.Split(b.fields, ", ") {
-		typ := "Small Text"
-		rest, ok := strings.CutPrefix(f, "Small Text ")
-		if !ok {
-			typ, rest, _ = strings.Cut(f, " ")
+		typ, rest, _ := strings.Cut(f, " ")
+		for _, long := range longTypes {
+			if after, ok := strings.CutPrefix(f, long+" "); ok {
+				typ, rest = long, after
+			}
 		}
 		name, options, _ := strings.Cut(rest, " ")
 		o := object{{"fieldname", name}, {"fieldtype", typ}, {"label", label(name)}, {"idx", int64(i + 1)}}
@@ -99,7 +105,7 @@ func (b builtin) meta() json.RawMessage {
 	if b.child {
 		table = 1
 	}
-	return encodeJSON(object{
+	return object{
 		{"name", b.name},
 		{"module", b.module},
 		{"autoname", b.autoName},
@@ -108,7 +114,7 @@ func (b builtin) meta() json.RawMessage {
 		{"sort_order", "DESC"},
 		{"fields", fields},
 		{"permissions", perms},
-	})
+	}
 }
 
 // label is a field's label made from its name.

@@ -21,8 +21,12 @@ type call struct {
 	v2     bool
 	log    Call
 	notes  []object // messages of a call that succeeds
-	cookie *http.Cookie
-	status int // of success, 0 for 200
+	status int      // of success, 0 for 200
+
+	cookies []*http.Cookie // to be set
+	sid     string         // of the session that the request came in, empty for none
+	csrf    string         // of that session
+	expired bool           // the session that the request named is over
 }
 
 // access makes a fresh check for the caller on the call's snapshot.

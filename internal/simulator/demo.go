@@ -14,7 +14,7 @@ var demoFiles embed.FS
 // Demo is a site to try things on: a trading company with some hundred documents, in the
 // zone Asia/Kolkata, and users that log in with "token NAME:demo", or with the bearer
 // token "NAME-demo-token", or by OAuth as client "erpgraph-demo" with the user's address and
-// the password "demo":
+// the password "demo". Set Clients[0].RedirectURI to where the codes shall go.
 //
 //	admin    Administrator
 //	sales    sales@example.com, Sales User
@@ -29,17 +29,18 @@ func Demo() (Options, error) {
 		return Options{}, fmt.Errorf("simulator: demo: %w", err)
 	}
 	o := Options{TimeZone: "Asia/Kolkata", Data: data, Clients: []OAuthClient{
-		{ID: "erpgraph-demo", Secret: "demo-secret", RedirectURI: "http://127.0.0.1:8080/auth/callback", Scopes: "all openid", Trusted: true},
+		{ID: "erpgraph-demo", Name: "erpgraph demo", Secret: "demo-secret", RedirectURI: "http://127.0.0.1:8080/auth/callback", Scopes: "all openid"},
 	}}
-	for _, u := range []struct{ key, name string }{
-		{"admin", administrator},
-		{"sales", "sales@example.com"},
-		{"north", "sales-north@example.com"},
-		{"manager", "manager@example.com"},
-		{"stock", "stock@example.com"},
-		{"nobody", "nobody@example.com"},
-		{"service", "svc-full@example.com"},
+	for _, u := range []struct{ key, name, hint string }{
+		{"admin", administrator, "administers"},
+		{"sales", "sales@example.com", "sells"},
+		{"north", "sales-north@example.com", "sells in the North only"},
+		{"manager", "manager@example.com", "manages"},
+		{"stock", "stock@example.com", "keeps the stock"},
+		{"nobody", "nobody@example.com", "has no role, and may not sign in to erpgraph"},
+		{"service", "svc-full@example.com", "is the service's own account"},
 	} {
+		o.LoginHints = append(o.LoginHints, u.name+" "+u.hint+", password demo")
 		o.Users = append(o.Users, User{Name: u.name, APIKey: u.key, APISecret: "demo", Password: "demo", Bearer: []string{u.key + "-demo-token"}})
 	}
 	return o, nil

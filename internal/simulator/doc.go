@@ -12,7 +12,9 @@
 // A request goes through the files in this order:
 //
 //	call.go, respond.go             the request read, the answer written
-//	auth.go, session.go, oauth.go   who is calling
+//	auth.go, session.go             who is calling
+//	authorize.go, oauth.go          OAuth, over the documents of oauthclient.go and oauthtoken.go
+//	pages.go, apps.go               login, consent and revocation for a browser
 //	resource.go, method.go, v2.go   endpoints; client.go, desk.go, search.go, files.go
 //	args.go                         list arguments as Frappe checks them before it builds a query
 //	query.go, filter.go, order.go   the arguments compiled against the tables

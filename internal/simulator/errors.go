@@ -21,6 +21,8 @@ type wireError struct {
 	errorMessage string
 	// debug says that the database's complaint comes with the statement in _debug_messages.
 	debug bool
+	// silent leaves out the exception and its traceback.
+	silent bool
 	// html is sent instead of JSON, for answers that the HTTP layer gives by itself.
 	html string
 	// body is sent instead of the usual members, by the OAuth endpoints.

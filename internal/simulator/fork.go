@@ -1,19 +1,15 @@
 package simulator
 
-import "maps"
-
 // Fork is a site of its own that starts with this one's documents, users and OAuth
-// clients: what is written to one does not show in the other. It costs next to nothing,
-// because documents are never changed in place. OAuth codes, tokens and sessions, faults
-// and the call log stay behind.
+// clients, and with the tokens, codes and sessions given out so far: what is written to one
+// does not show in the other. It costs next to nothing, because documents are never
+// changed in place. Faults and the call log stay behind.
 func (s *Server) Fork() *Server {
 	f := &Server{
 		collation: s.collation, zone: s.zone, now: s.now, logger: s.logger, versions: s.versions,
-		methods: methods(), oauth: newOAuth(nil),
+		methods: methods(), tokenLife: s.tokenLife, loginHints: s.loginHints, pages: s.pages,
+		sessions: s.sessions.clone(), secrets: s.secrets.clone(),
 	}
-	s.oauth.mu.Lock()
-	maps.Copy(f.oauth.clients, s.oauth.clients)
-	s.oauth.mu.Unlock()
 	s.write.Lock()
 	defer s.write.Unlock()
 	f.data.Store(s.data.Load())

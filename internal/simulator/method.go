@@ -47,6 +47,9 @@ func methods() map[string]method {
 		"frappe.desk.search.search_widget": {run: (*call).searchWidget, need: []string{"doctype", "txt"}},
 	}
 	m["login"] = method{run: (*call).login, guest: true}
+	m["logout"] = method{run: (*call).logout, guest: true}
+	m["web_logout"] = method{run: (*call).webLogout, guest: true}
+	m["frappe.www.third_party_apps.delete_client"] = method{run: (*call).deleteClient, need: []string{"client_id"}}
 	maps.Copy(m, writeMethods())
 	maps.Copy(m, oauthMethods())
 	return m

@@ -19,7 +19,12 @@ type rawAnswer struct {
 	contentType string
 	filename    string // for a download, empty to show it in the browser
 	body        []byte
+	page        bool // one of our own, which loads nothing but its empty icon and is framed by nobody
 }
+
+// pagePolicy is the Content-Security-Policy of such a page. It names no targets of forms:
+// the answer to a login leads, by way of the consent, to the client's own site.
+const pagePolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'"
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -64,18 +69,18 @@ func (q *call) handle() (any, error) {
 		return q.routeV1(strings.TrimPrefix(rest, "v1/"))
 	case path == "/.well-known/openid-configuration":
 		return redirect{to: "/api/method/frappe.integrations.oauth2.openid_configuration", status: http.StatusMovedPermanently}, nil
-	case path == "/login":
-		return q.loginPage()
 	case strings.HasPrefix(path, "/files/"), strings.HasPrefix(path, "/private/files/"):
 		return q.serveFile(path)
 	default:
-		return nil, htmlFailure(http.StatusNotFound, "<!DOCTYPE html>\n<html lang=\"en\">\n<head><title>Not Found</title></head>\n"+
-			"<body><h1>Page not found</h1></body>\n</html>\n")
+		return q.browse(path)
 	}
 }
 
 // write sends the answer or the failure.
 func (q *call) write(w http.ResponseWriter, answer any, err error) {
+	for _, c := range q.cookies {
+		http.SetCookie(w, c)
+	}
 	if err != nil {
 		q.writeFailure(w, err)
 		return
@@ -83,9 +88,6 @@ func (q *call) write(w http.ResponseWriter, answer any, err error) {
 	status := q.status
 	if status == 0 {
 		status = http.StatusOK
-	}
-	if q.cookie != nil {
-		http.SetCookie(w, q.cookie)
 	}
 	if r, ok := answer.(redirect); ok {
 		w.Header().Set("Location", r.to)
@@ -96,27 +98,44 @@ func (q *call) write(w http.ResponseWriter, answer any, err error) {
 		if raw.filename != "" {
 			w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": raw.filename}))
 		}
+		if raw.page {
+			w.Header().Set("Content-Security-Policy", pagePolicy)
+			w.Header().Set("Cache-Control", "no-store")
+		}
 		q.send(w, status, raw.contentType, raw.body)
 		return
 	}
-	body := object{}
+	q.writeBody(w, status, answer)
+}
+
+// writeBody sends an answer in JSON.
+func (q *call) writeBody(w http.ResponseWriter, status int, answer any) {
+	body := q.sessionNote()
 	switch v := answer.(type) {
 	case topLevel:
 		body = object(v)
 	case wrapped:
-		body = object{{"data", v.data}}
+		body = append(body, member{"data", v.data})
 	case nil:
 	default:
 		key := "message"
 		if q.v2 {
 			key = "data"
 		}
-		body = object{{key, v}}
+		body = append(body, member{key, v})
 	}
 	if len(q.notes) > 0 && !q.v2 {
 		body = append(body, member{"_server_messages", jsonList(q.notes)})
 	}
 	q.send(w, status, "application/json", encodeJSON(body))
+}
+
+// sessionNote tells a client of version 1 that its session is over.
+func (q *call) sessionNote() object {
+	if !q.expired || q.v2 {
+		return object{}
+	}
+	return object{{"session_expired", int64(1)}}
 }
 
 // wrapped is an answer that stands under "data", as those of /api/resource do.
@@ -138,14 +157,14 @@ func (q *call) writeFailure(w http.ResponseWriter, err error) {
 	case q.v2:
 		q.send(w, f.status, "application/json", encodeJSON(f.bodyV2()))
 	default:
-		q.send(w, f.status, "application/json", encodeJSON(f.bodyV1()))
+		q.send(w, f.status, "application/json", encodeJSON(append(q.sessionNote(), f.bodyV1()...)))
 	}
 }
 
 // send puts the call on record and then sends its answer: whoever has the answer finds
 // the call in Calls.
 func (q *call) send(w http.ResponseWriter, status int, contentType string, body []byte) {
-	q.log.User, q.log.Status = q.user.name, status
+	q.log.User, q.log.Status = cmp.Or(q.log.User, q.user.name), status
 	q.s.record(q.log)
 	h := w.Header()
 	h.Set("Content-Type", contentType)
@@ -159,11 +178,12 @@ func (q *call) send(w http.ResponseWriter, status int, contentType string, body 
 // bodyV1 is the error of /api and /api/v1. An exception that means 404 is not shown.
 func (f *wireError) bodyV1() object {
 	var o object
-	if f.status != http.StatusNotFound {
+	shown := f.status != http.StatusNotFound && !f.silent
+	if shown {
 		o = append(o, member{"exception", f.exception()})
 	}
 	o = append(o, member{"exc_type", f.typ})
-	if f.status != http.StatusNotFound {
+	if shown {
 		trace := "Traceback (most recent call last):\n  File \"apps/frappe/frappe/app.py\", line 1, in application\n" + f.exception() + "\n"
 		o = append(o, member{"exc", string(encodeJSON([]string{trace}))})
 	}

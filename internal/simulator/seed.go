@@ -55,6 +55,7 @@ func (s *Server) AddUser(u User) error {
 		for _, token := range u.Bearer {
 			snap.bearers[token] = a
 		}
+		s.secrets.add(append([]string{u.APISecret, u.Password}, u.Bearer...)...)
 		return nil
 	})
 }
@@ -118,6 +119,7 @@ func (s *snapshot) put(srv *Server, doctype string, doc object) error {
 	if cstr(doc.get("name")) == "" {
 		return fmt.Errorf("simulator: a %s without name", doctype)
 	}
+	srv.secrets.note(doctype, doc)
 	for _, f := range t.meta.tables() {
 		for i, e := range asList(doc.get(f.Name)) {
 			if o, ok := e.(object); ok {

@@ -1,7 +1,9 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -21,8 +23,13 @@ type Options struct {
 	Data fs.FS
 	// Users are created, or given credentials if Data has them.
 	Users []User
-	// Clients may ask for OAuth tokens.
+	// Clients may ask for OAuth tokens. They become OAuth Client documents, beside those
+	// that Data has or that are made over REST.
 	Clients []OAuthClient
+	// TokenLife is how long an access token works, in whole seconds; an hour if zero.
+	TokenLife time.Duration
+	// LoginHints stand on the login page, one line each: a user's name, a blank, and a text.
+	LoginHints []string
 	// Logger gets one line for each request at debug level; nil discards.
 	Logger *slog.Logger
 	// Now is the clock, time.Now if nil.
@@ -62,7 +69,11 @@ type Server struct {
 	write sync.Mutex // held while the next snapshot is made
 	names atomic.Uint64
 
-	oauth *oauth
+	tokenLife  time.Duration
+	loginHints []string
+	pages      *template.Template
+	sessions   *sessions
+	secrets    *secretLog
 
 	stampMu   sync.Mutex
 	lastStamp string
@@ -76,7 +87,10 @@ type Server struct {
 
 // New loads the data set and makes the server.
 func New(o Options) (*Server, error) {
-	s := &Server{collation: newCollation(), now: o.Now, logger: o.Logger, versions: o.Versions, oauth: newOAuth(o.Clients)}
+	s := &Server{
+		collation: newCollation(), now: o.Now, logger: o.Logger, versions: o.Versions, methods: methods(),
+		tokenLife: cmp.Or(o.TokenLife, time.Hour), loginHints: o.LoginHints, sessions: newSessions(), secrets: newSecretLog(),
+	}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -101,16 +115,24 @@ func New(o Options) (*Server, error) {
 	snap.describeDocTypes(s.collation)
 	snap.refreshUsers()
 	s.data.Store(snap)
-	s.methods = methods()
+	snap.noteSecrets(s.secrets)
+	if s.pages, err = parsePages(); err != nil {
+		return nil, err
+	}
 	for _, u := range o.Users {
 		if err := s.AddUser(u); err != nil {
+			return nil, err
+		}
+	}
+	for _, c := range o.Clients {
+		if err := s.AddClient(c); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-// Handler is the site: /api and the files.
+// Handler is the site: /api, the files, and a few pages for a browser.
 func (s *Server) Handler() http.Handler { return s }
 
 // siteTime is the present moment in the site's zone, in the form of the wire.
@@ -127,7 +149,8 @@ type Call struct {
 	Method  string // of HTTP
 	Path    string // without query
 	DocType string // empty where none is concerned
-	User    string
+	User    string // who called; of a request for tokens, whom they are for
+	Grant   string // of a request for tokens: authorization_code or refresh_token
 	Status  int
 	Rows    int // rows or documents answered
 	Names   int // names asked for in an "in" filter

@@ -1,152 +1,208 @@
 package simulator
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
-	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
+	"time"
 )
 
-// redirect is an answer that sends the browser elsewhere.
-type redirect struct {
-	to     string
-	status int // 302 if zero
+// sessions are the password sessions of browsers.
+type sessions struct {
+	mu   sync.Mutex
+	byID map[string]session
 }
 
-// idToken is signed with the client's secret by HS256: the original has no keys to publish.
-func (q *call) idToken(c OAuthClient, t *oauthToken, nonce string) string {
-	half := sha256.Sum256([]byte(t.access))
-	now := q.s.now().Unix()
-	claims := object{{"aud", c.ID}, {"iat", now}, {"at_hash", base64.RawURLEncoding.EncodeToString(half[:16])}, {"exp", t.expires.Unix()}}
-	if nonce != "" {
-		claims = append(claims, member{"nonce", nonce})
-	}
-	claims = append(claims, q.profile(t.user)...)
-	text := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"HS256","typ":"jwt"}`)) + "." + base64.RawURLEncoding.EncodeToString(encodeJSON(claims))
-	mac := hmac.New(sha256.New, []byte(c.Secret))
-	mac.Write([]byte(text))
-	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+type session struct {
+	user string
+	// csrf is what writes must send along, from the moment on that a page of the desk was
+	// loaded; empty before.
+	csrf string
 }
 
-// authorizeArgs checks what a request for a code says of the client.
-func (q *call) authorizeArgs() (OAuthClient, error) {
-	if _, ok := q.form.lookup("redirect_uri"); !ok {
-		return OAuthClient{}, python("KeyError", "'redirect_uri'")
-	}
-	q.s.oauth.mu.Lock()
-	c, ok := q.s.oauth.clients[q.arg("client_id")]
-	q.s.oauth.mu.Unlock()
-	refuse := func(reason string) (OAuthClient, error) {
-		return c, &wireError{
-			status: http.StatusBadRequest, typ: "invalid_request",
-			body: object{{"description", reason}, {"status_code", int64(400)}, {"error", "invalid_request"}},
+// maxSessions bounds them, for a demo that runs for long.
+const maxSessions = 10_000
+
+func newSessions() *sessions { return &sessions{byID: make(map[string]session)} }
+
+func (s *sessions) begin(user string) string {
+	id := secretText()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for old := range s.byID {
+		if len(s.byID) < maxSessions {
+			break
 		}
+		delete(s.byID, old)
 	}
-	switch {
-	case !ok || !q.user.isGuest() && !q.user.hasRole("Desk User"):
-		return refuse("Invalid client_id parameter value.")
-	case q.arg("redirect_uri") != c.RedirectURI:
-		return refuse("Mismatching redirect URI.")
-	}
-	return c, nil
+	s.byID[id] = session{user: user}
+	return id
 }
 
-// oauthAuthorize asks for a login and then for consent, unless the client is trusted.
-func (q *call) oauthAuthorize() (any, error) {
-	if q.user.isGuest() {
-		return redirect{to: "/login?redirect-to=" + url.QueryEscape(q.issuer()+q.req.URL.RequestURI())}, nil
-	}
-	c, err := q.authorizeArgs()
-	if err != nil {
-		return nil, err
-	}
-	approve := "/api/method/frappe.integrations.oauth2.approve?" + q.req.URL.RawQuery
-	if c.Trusted {
-		return redirect{to: approve}, nil
-	}
-	return rawAnswer{contentType: "text/html; charset=utf-8", body: []byte("<!DOCTYPE html>\n<title>Confirm access</title>\n" +
-		`<a id="allow" href="` + html.EscapeString(approve) + `">Allow</a>` + "\n")}, nil
+func (s *sessions) get(id string) (session, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.byID[id]
+	return v, ok
 }
 
-// oauthApprove gives the code. It is a plain GET, as the original's is.
-func (q *call) oauthApprove() (any, error) {
-	c, err := q.authorizeArgs()
-	if err != nil {
-		return nil, err
-	}
-	code := OAuthCode{
-		Code: secretText(), ClientID: c.ID, User: q.user.name, Scopes: q.arg("scope"), RedirectURI: c.RedirectURI,
-		Nonce: q.arg("nonce"), Challenge: q.arg("code_challenge"),
-	}
-	q.s.AddOAuthCode(code)
-	to := c.RedirectURI + "?code=" + code.Code
-	if state := q.arg("state"); state != "" {
-		to += "&state=" + url.QueryEscape(state)
-	}
-	return redirect{to: to}, nil
+func (s *sessions) end(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.byID, id)
 }
 
-// sessionCookie names the cookie of a password session.
-const sessionCookie = "sid"
+func (s *sessions) endAll(user string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := len(s.byID)
+	maps.DeleteFunc(s.byID, func(_ string, v session) bool { return v.user == user })
+	return before - len(s.byID)
+}
 
-// session is the user of the request's cookie, empty for none. A session beats any other
+// guard makes the session's token against forged requests, once.
+func (s *sessions) guard(id string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v, ok := s.byID[id]
+	if ok && v.csrf == "" {
+		v.csrf = secretText()
+		s.byID[id] = v
+	}
+	return v.csrf
+}
+
+func (s *sessions) clone() *sessions {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &sessions{byID: maps.Clone(s.byID)}
+}
+
+// Names and lifetime of the cookies that a session has.
+const (
+	sessionCookie = "sid"
+	sessionLife   = 170 * time.Hour
+)
+
+var identityCookies = []string{sessionCookie, "system_user", "full_name", "user_id", "user_image"}
+
+// resume finds the user of the request's session, nil for none. A session beats any other
 // credential of the same request.
-func (q *call) session() string {
+func (q *call) resume() *account {
 	c, err := q.req.Cookie(sessionCookie)
-	if err != nil {
-		return ""
+	if err != nil || c.Value == "" || c.Value == guest {
+		return nil
 	}
-	q.s.oauth.mu.Lock()
-	defer q.s.oauth.mu.Unlock()
-	return q.s.oauth.sessions[c.Value]
+	v, ok := q.s.sessions.get(c.Value)
+	a := q.snap.users[v.user]
+	if ok && a != nil && q.snap.enabled(q.s.collation, a.name) {
+		q.sid, q.csrf = c.Value, v.csrf
+		return a
+	}
+	q.s.sessions.end(c.Value)
+	q.expired = true
+	q.clearIdentity()
+	return nil
+}
+
+func (s *snapshot) enabled(col *collation, user string) bool {
+	d := s.document(col, "User", user)
+	return d != nil && d.get("enabled").truthy()
+}
+
+// checkCSRF refuses a write of a session that does not bring the session's token, in a
+// header or as a field.
+func (q *call) checkCSRF() error {
+	switch q.req.Method {
+	case http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch:
+	default:
+		return nil
+	}
+	sent := q.req.Header.Get("X-Frappe-CSRF-Token")
+	if sent == "" {
+		sent = q.arg("csrf_token")
+		q.form = q.form.without("csrf_token")
+	}
+	if q.csrf == "" || q.req.URL.Path == "/login" || subtle.ConstantTimeCompare([]byte(sent), []byte(q.csrf)) == 1 {
+		return nil
+	}
+	f := thrown("CSRFTokenError", "Invalid Request")
+	f.silent = true
+	return f
 }
 
 // login checks a password and begins a session.
 func (q *call) login() (any, error) {
 	a := q.snap.users[q.arg("usr")]
 	if a == nil || a.password == "" || subtle.ConstantTimeCompare([]byte(a.password), []byte(q.arg("pwd"))) != 1 {
-		f := raised("AuthenticationError", "")
-		f.extra = object{{"message", "Invalid login credentials"}}
-		return nil, f
+		return nil, loginFailure("Invalid login credentials")
 	}
-	if d := q.snap.document(q.s.collation, "User", a.name); d == nil || !d.get("enabled").truthy() {
-		f := raised("AuthenticationError", "")
-		f.extra = object{{"message", "User disabled or missing"}}
-		return nil, f
+	if !q.snap.enabled(q.s.collation, a.name) {
+		return nil, loginFailure("User disabled or missing")
 	}
-	q.beginSession(a)
+	sid := q.s.sessions.begin(a.name)
+	q.s.secrets.add(sid)
+	q.setIdentity(sid, a)
+	q.user = a
 	if a.desk || a.isAdmin() {
 		return topLevel{{"message", "Logged In"}, {"home_page", "/app/home"}, {"full_name", a.fullName}}, nil
 	}
 	return topLevel{{"message", "No App"}, {"home_page", "/me"}, {"full_name", a.fullName}}, nil
 }
 
-func (q *call) beginSession(a *account) {
-	sid := secretText()
-	q.s.oauth.mu.Lock()
-	q.s.oauth.sessions[sid] = a.name
-	q.s.oauth.mu.Unlock()
-	q.cookie = &http.Cookie{Name: sessionCookie, Value: sid, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode} //nolint:gosec // without Secure: the simulator speaks plain HTTP
-	q.user = a
+func loginFailure(message string) error {
+	f := raised("AuthenticationError", "")
+	f.extra = object{{"message", message}}
+	return f
 }
 
-// loginPage is a form for a browser that was sent to log in. The original does this by
-// script.
-func (q *call) loginPage() (any, error) {
-	to := q.arg("redirect-to")
-	if q.req.Method == http.MethodPost {
-		if _, err := q.login(); err != nil {
-			return nil, err
-		}
-		return redirect{to: q.local(to)}, nil
+// logout ends the session, if there is one.
+func (q *call) logout() (any, error) {
+	q.s.sessions.end(q.sid)
+	q.clearIdentity()
+	q.user = &guestAccount
+	return topLevel{{"message", "No App"}, {"home_page", "/login"}, {"full_name", guest}}, nil
+}
+
+// setIdentity sends the cookies that tell who the browser is: the session's, and those that
+// the original's scripts read.
+func (q *call) setIdentity(sid string, a *account) {
+	system := "no"
+	if a.desk || a.isAdmin() {
+		system = "yes"
 	}
-	return rawAnswer{contentType: "text/html; charset=utf-8", body: []byte("<!DOCTYPE html>\n<title>Login</title>\n" +
-		`<form method="post" action="/login"><input type="hidden" name="redirect-to" value="` + html.EscapeString(to) + `">` +
-		`<label>User <input name="usr"></label> <label>Password <input name="pwd" type="password"></label> <button>Login</button></form>` + "\n")}, nil
+	image := ""
+	if d := q.snap.document(q.s.collation, "User", a.name); d != nil {
+		image = d.get("user_image").s
+	}
+	for i, v := range []string{sid, system, a.fullName, a.name, image} {
+		c := q.newCookie(identityCookies[i], quote(v))
+		if c.Name == sessionCookie {
+			c.HttpOnly, c.MaxAge = true, int(sessionLife/time.Second)
+		}
+	}
+}
+
+func (q *call) clearIdentity() {
+	for _, name := range identityCookies {
+		q.newCookie(name, "").MaxAge = -1
+	}
+}
+
+// newCookie adds a cookie to the answer, in place of one of the same name.
+func (q *call) newCookie(name, v string) *http.Cookie {
+	c := &http.Cookie{Name: name, Value: v, Path: "/", Secure: q.req.TLS != nil, SameSite: http.SameSiteLaxMode} //nolint:gosec // only the session's cookie is kept from scripts, as there
+	for i := range q.cookies {
+		if q.cookies[i].Name == name {
+			q.cookies[i] = c
+			return c
+		}
+	}
+	q.cookies = append(q.cookies, c)
+	return c
 }
 
 // local keeps a redirect on this site.

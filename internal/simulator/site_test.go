@@ -39,6 +39,13 @@ var passwords = map[string]string{
 	"sales@example.com": "Sales#Pass2026", "nobody@example.com": "Nobody#Pass2026", "desk@example.com": "Desk#Pass2026x",
 }
 
+// siteSessions are the users of the recording's sessions by their ids.
+var siteSessions = map[string]string{
+	"6b055486dc46d00a57e1e97ac40b9ec6493e9f763eb2c5af625ebab7": "sales@example.com",
+	"9f2a26273264df04cd2ce12d69bfbe91c64980600abc53dcc4e7080d": "sales@example.com",
+	"5993291ee1d4e1e0fcb838694dd6f84996c1f5edb4f02dd7d0351208": "nobody@example.com",
+}
+
 // siteCodes are the authorization codes of the recording with their challenges;
 // the untrusted are of the second client.
 var (

@@ -187,7 +187,7 @@ func (d *draft) checkAfterSubmit() error {
 
 // validate makes the checks on values.
 func (d *draft) validate() error {
-	for _, check := range []func() error{d.checkSelling, d.checkMandatory, d.checkSelects, d.checkLengths, d.checkStorage, d.checkUnique} {
+	for _, check := range []func() error{d.checkClient, d.checkSelling, d.checkMandatory, d.checkSelects, d.checkLengths, d.checkStorage, d.checkUnique} {
 		if err := check(); err != nil {
 			return err
 		}

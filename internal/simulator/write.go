@@ -205,6 +205,9 @@ func (d *draft) store() (*document, error) {
 		return nil, err
 	}
 	d.snap.settle(d.meta.Name)
+	if d.meta.Name == "User" && cint(d.doc.get("enabled")) == 0 {
+		d.q.s.sessions.endAll(cstr(d.doc.get("name")))
+	}
 	return d.snap.document(d.q.s.collation, d.meta.Name, cstr(d.doc.get("name"))), nil
 }
 

@@ -1,0 +1,264 @@
+package setup
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"io"
+
+	"erpgraph/internal/frappe"
+)
+
+// Options are what `erpgraph setup` is asked to do.
+type Options struct {
+	// Upstream reaches the site at ERPNextURL; Credential is the API key of a System
+	// Manager there.
+	Upstream   Upstream
+	Credential frappe.Credential
+	ERPNextURL string
+	// PublicURL is where browsers find erpgraph: scheme and host. It must be https, but
+	// on the machine itself. Not needed with Remove.
+	PublicURL string
+
+	// AppName tells erpgraph's OAuth Client from others, and is what users read when they
+	// are asked to allow it. ClientID picks one where several have the name.
+	AppName  string
+	ClientID string
+	// Trusted lets users in without asking them to allow it.
+	Trusted bool
+	// AllowedRoles are those of whom one is needed to sign in; none leaves the site's.
+	AllowedRoles []string
+
+	// EnvFile keeps the settings; "" writes them to Settings.
+	EnvFile string
+	// SessionKeys are those in use already, if any, for settings that have none.
+	SessionKeys string
+
+	// DryRun only tells what would be done. Remove takes the client back.
+	DryRun, Remove bool
+
+	// Settings gets the settings and nothing else. Terminal tells that a person sees it.
+	Settings io.Writer
+	Terminal bool
+	// Messages gets all that is told, never a secret.
+	Messages io.Writer
+}
+
+// The settings of `serve` that follow from a client.
+const (
+	settingID     = "ERPNEXT_OAUTH_CLIENT_ID"
+	settingSecret = "ERPNEXT_OAUTH_CLIENT_SECRET" //nolint:gosec // G101: the name of a setting
+	settingSite   = "ERPNEXT_URL"
+	settingPublic = "PUBLIC_URL"
+	settingKeys   = "SESSION_KEYS"
+)
+
+// Run sets the site up, or takes it back. Errors that a person can mend by other options
+// are *OptionError, *AmbiguousError, *MissingError and *EnvFileError; *RefusedError is a
+// site that does not take what it is given; others come from the site. After any of them
+// Run may be called again: it goes on from what is there.
+func Run(ctx context.Context, o Options) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	r := run{Options: o, site: Site{Upstream: o.Upstream, Credential: o.Credential}, report: report{o.Messages, o.DryRun}}
+	if o.EnvFile != "" {
+		var err error
+		if r.env, err = openEnv(o.EnvFile); err != nil {
+			return err
+		}
+	}
+	user, err := r.site.checkAdmin(ctx)
+	if err != nil {
+		return err
+	}
+	r.report.begin(o.ERPNextURL, user)
+	if o.Remove {
+		return r.remove(ctx)
+	}
+	return r.setUp(ctx)
+}
+
+// run is one call of Run.
+type run struct {
+	Options
+
+	site   Site
+	report report
+	env    *storedEnv // nil: the settings go to Options.Settings
+}
+
+func (r *run) setUp(ctx context.Context) error {
+	change, err := r.site.Diff(ctx, oauthClient(&r.Options))
+	if err != nil {
+		return err
+	}
+	r.report.change(change)
+	if r.DryRun {
+		return r.foretell(change)
+	}
+	client, err := r.site.Apply(ctx, change)
+	if err != nil {
+		return err
+	}
+	if !change.Empty() {
+		r.report.written(change.Document, clientID(client))
+	}
+	settings, err := r.settings(clientID(client), clientSecret(client))
+	if err != nil {
+		return err
+	}
+	if r.env != nil {
+		return r.store(settings)
+	}
+	return r.print(settings)
+}
+
+// foretell ends a dry run.
+func (r *run) foretell(change Change) error {
+	if r.env != nil {
+		id, secret := clientID(change.current), clientSecret(change.current)
+		if change.Name == "" {
+			id, secret = "new", "new"
+		}
+		settings, err := r.settings(id, secret)
+		if err != nil {
+			return err
+		}
+		r.tell(r.merge(settings))
+	}
+	r.report.end()
+	return nil
+}
+
+// settings are those of `serve`. A key for sessions is made once: a new one would end
+// all sessions.
+func (r *run) settings(id, secret string) ([]Setting, error) {
+	if secret == "" {
+		return nil, fmt.Errorf("the site does not tell the secret of the OAuth Client %q; a customization there may hide the field client_secret", id)
+	}
+	keys := r.SessionKeys
+	if r.env != nil && r.env.get(settingKeys) != "" {
+		keys = r.env.get(settingKeys)
+	}
+	if keys == "" {
+		keys = newSessionKey()
+	}
+	settings := []Setting{
+		{settingSite, r.ERPNextURL}, {settingPublic, r.PublicURL},
+		{settingID, id}, {settingSecret, secret},
+		{settingKeys, keys},
+	}
+	for _, s := range settings[2:4] { // the others were checked, or stand in the file
+		if !plainValue(s.Value) {
+			return nil, fmt.Errorf("%s of the OAuth Client has characters that not every reader of a file of settings takes as they are; give the client another on the site", s.Name)
+		}
+	}
+	return settings, nil
+}
+
+// newSessionKey is a key for AES-256 as SESSION_KEYS has it.
+func newSessionKey() string {
+	var key [32]byte
+	_, _ = rand.Read(key[:]) // never fails
+	return base64.StdEncoding.EncodeToString(key[:])
+}
+
+// merge writes the settings into the file in memory, and gives the names of those that
+// changed.
+func (r *run) merge(settings []Setting) []string {
+	var changed []string
+	for _, s := range settings {
+		if s.Name == settingKeys && r.env.get(settingKeys) != "" {
+			continue // quoted or not, it stays as it stands
+		}
+		if r.env.set(s) {
+			changed = append(changed, s.Name)
+		}
+	}
+	return changed
+}
+
+func (r *run) store(settings []Setting) error {
+	changed := r.merge(settings)
+	if err := r.save(changed); err != nil {
+		return err
+	}
+	r.tell(changed)
+	return nil
+}
+
+func (r *run) tell(changed []string) { r.report.file(r.env, "set", "would set", changed) }
+
+// save writes the file where there is a reason to.
+func (r *run) save(changed []string) error {
+	if r.DryRun || (len(changed) == 0 && !r.env.loose) {
+		return nil
+	}
+	return r.env.write()
+}
+
+// print writes the settings where they can be read by the next program, or by whoever
+// looks at the screen.
+func (r *run) print(settings []Setting) error {
+	if r.Terminal {
+		r.report.onScreen()
+	}
+	for _, s := range settings {
+		if _, err := fmt.Fprintf(r.Settings, "%s=%s\n", s.Name, s.Value); err != nil {
+			return fmt.Errorf("write the settings: %w", err)
+		}
+	}
+	return nil
+}
+
+// remove takes the client back, and its settings out of the file.
+func (r *run) remove(ctx context.Context) error {
+	removal, err := r.site.Removal(ctx, oauthClient(&r.Options))
+	if err != nil {
+		return err
+	}
+	r.report.removal(removal)
+	if removal.Name != "" && !r.DryRun {
+		done, err := r.site.Remove(ctx, removal)
+		r.report.removed(done, err)
+		if err != nil {
+			return err
+		}
+	}
+	if r.env != nil {
+		if err := r.forget(ctx, removal.Name); err != nil {
+			return err
+		}
+	}
+	r.report.end()
+	return nil
+}
+
+// forget drops the settings of the removed client. Those of another client or another
+// site are in use, and stay.
+func (r *run) forget(ctx context.Context, removed string) error {
+	id, site := r.env.get(settingID), r.env.get(settingSite)
+	if id != "" && id != removed {
+		others, err := r.site.find(ctx, Document{DocType: doctypeClient, Name: id})
+		if err != nil {
+			return err
+		}
+		if len(others) > 0 || (site != "" && site != r.ERPNextURL) {
+			r.report.foreign(r.env, id)
+			return nil
+		}
+	}
+	var changed []string
+	for _, name := range []string{settingID, settingSecret} {
+		if r.env.unset(name) {
+			changed = append(changed, name)
+		}
+	}
+	if err := r.save(changed); err != nil {
+		return err
+	}
+	r.report.file(r.env, "dropped", "would drop", changed)
+	return nil
+}
