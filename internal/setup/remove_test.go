@@ -152,7 +152,7 @@ func TestRemoveTellsNoToken(t *testing.T) {
 	b.signIn(t, text(b.theClient(t)["name"]), 2)
 	token := b.site.Names("OAuth Bearer Token")[0]
 	b.site.SetFault(simulator.Fault{
-		Path: token, Status: http.StatusForbidden,
+		Path: "frappe.client.delete", Status: http.StatusForbidden,
 		Body: `{"exc_type":"PermissionError","exception":"frappe.exceptions.PermissionError: not allowed to delete ` + token +
 			`","_server_messages":"[\"{\\\"message\\\": \\\"not allowed to delete ` + token + `\\\"}\"]"}`,
 	})
@@ -161,6 +161,11 @@ func TestRemoveTellsNoToken(t *testing.T) {
 	r := b.run(t, o)
 	if apierror.CodeOf(r.err) != apierror.Forbidden || !strings.Contains(r.messages, "not removed, but 0 of OAuth Bearer Token") {
 		t.Errorf("%v\n%s", r.err, r.messages)
+	}
+	for _, w := range b.written() {
+		if strings.Contains(w.path, token) {
+			t.Errorf("the token stands in an address: %s", w.path)
+		}
 	}
 	b.site.ClearFaults()
 	b.must(t, o)
