@@ -1,0 +1,82 @@
+package session
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"time"
+)
+
+const (
+	// idBytes is the length of a session id: it can't be guessed.
+	idBytes = 32
+	// logDigits is how much of an id's hash a log line shows, as auth.Identity does.
+	logDigits = 16
+	// cookieName is the session's cookie, where it can't be a __Host- one.
+	cookieName = "erpgraph"
+	// hostPrefix makes browsers take a cookie only from an encrypted connection to this
+	// very host, for all paths: no subdomain can plant one (RFC 6265bis, 4.1.3.2).
+	hostPrefix = "__Host-"
+)
+
+// newID makes a session id and its hash.
+func newID() (id string, hash []byte) {
+	raw := make([]byte, idBytes)
+	_, _ = rand.Read(raw) // never fails
+	return base64.RawURLEncoding.EncodeToString(raw), hashID(raw)
+}
+
+func hashID(raw []byte) []byte {
+	sum := sha256.Sum256(raw)
+	return sum[:]
+}
+
+// logID names a session in logs and to [auth.OfSession].
+func logID(hash []byte) string { return hex.EncodeToString(hash)[:logDigits] }
+
+// cookies knows how this service names and protects its cookies.
+type cookies struct {
+	// secure is false only on loopback over plain http, where browsers would not keep
+	// a __Host- cookie.
+	secure bool
+}
+
+func (c cookies) name(suffix string) string {
+	if c.secure {
+		return hostPrefix + cookieName + suffix
+	}
+	return cookieName + suffix
+}
+
+// set gives the browser a cookie that scripts can't read and other sites' forms don't
+// send. Lax and not Strict: the way back from ERPNext begins on its site.
+func (c cookies) set(w http.ResponseWriter, suffix, value string, life time.Duration) {
+	http.SetCookie(w, &http.Cookie{
+		Name: c.name(suffix), Value: value, Path: "/", MaxAge: int(life / time.Second),
+		Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+func (c cookies) clear(w http.ResponseWriter, suffix string) {
+	http.SetCookie(w, &http.Cookie{
+		Name: c.name(suffix), Path: "/", MaxAge: -1,
+		Secure: c.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	})
+}
+
+// session gives the hash of the session id that a request carries. present tells
+// whether there is a cookie, hash is nil where it is none of ours: malformed, or more
+// than one, of which somebody else planted one.
+func (c cookies) session(r *http.Request) (hash []byte, present bool) {
+	found := r.CookiesNamed(c.name(""))
+	if len(found) == 0 {
+		return nil, false
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(found[0].Value)
+	if err != nil || len(raw) != idBytes || len(found) > 1 {
+		return nil, true
+	}
+	return hashID(raw), true
+}
