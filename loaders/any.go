@@ -149,17 +149,15 @@ func isZero(v jsontext.Value) bool {
 	return s == "0" || s == "0.0"
 }
 
-// FullName gives a user's own full name, "" where he may not even read that.
-func (s *Set) FullName(ctx context.Context, user string) (string, error) {
+// LinkOptions asks ERPNext what its own link field would show this caller.
+func (s *Set) LinkOptions(ctx context.Context, q frappe.LinkQuery) ([]frappe.LinkOption, error) {
 	if err := s.spend(); err != nil {
-		return "", err
+		return nil, err
 	}
-	doc, err := s.cfg.Upstream.Document(ctx, s.cred, "User", user)
-	if code := apierror.CodeOf(err); code == apierror.Forbidden || code == apierror.NotFound {
-		return "", nil
-	}
+	options, err := s.cfg.Upstream.LinkSearch(ctx, s.cred, q)
+	s.heard(err)
 	if err != nil {
-		return "", fmt.Errorf("read the caller's own user: %w", err)
+		return nil, fmt.Errorf("search %s: %w", q.DocType, err)
 	}
-	return textOf(doc["full_name"]), nil
+	return options, nil
 }

@@ -2,7 +2,6 @@ package loaders_test
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"testing"
 
@@ -18,11 +17,9 @@ import (
 type upstream struct {
 	loaders.Upstream
 	list func(q frappe.ListQuery) ([]map[string]string, error)
-	user func() (string, error)
 
 	mu    sync.Mutex
 	lists []frappe.ListQuery
-	users int
 }
 
 func (u *upstream) List(_ context.Context, _ frappe.Credential, q frappe.ListQuery) (*frappe.Table, error) {
@@ -49,14 +46,26 @@ func (u *upstream) List(_ context.Context, _ frappe.Credential, q frappe.ListQue
 	return t, err
 }
 
-func (u *upstream) LoggedUser(context.Context, frappe.Credential) (string, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.users++
-	if u.user == nil {
-		return "", errors.New("nobody")
-	}
-	return u.user()
+// callers answers one user or error, and notes how often it was asked and told to forget.
+type callers struct {
+	user *frappe.User
+	err  error
+
+	mu            sync.Mutex
+	asked, forgot int
+}
+
+func (c *callers) Who(context.Context, frappe.Credential) (*frappe.User, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked++
+	return c.user, c.err
+}
+
+func (c *callers) Forget(frappe.Credential) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forgot++
 }
 
 var (

@@ -18,15 +18,16 @@ type Local interface {
 	Count(ctx context.Context, q postgres.Query) (int64, error)
 	CountByParent(ctx context.Context, q postgres.ReverseQuery) ([]int64, error)
 	Aggregate(ctx context.Context, q criteria.Aggregate) (*postgres.Table, error)
+	Ends(ctx context.Context, q postgres.EndsQuery) ([]string, error)
 }
 
-// local gives the database, once ERPNext has vouched for the credential: local rows are
-// for people whom ERPNext knows.
-func (s *Set) local(ctx context.Context) (Local, error) {
+// local gives the database, to those who have the roles to read rows of a type. It is
+// the only way to them, and what it gives has still to be seen through @access(through).
+func (s *Set) local(ctx context.Context, t *doctype.Type) (Local, error) {
 	if s.cfg.Local == nil {
 		return nil, apierror.New(apierror.UpstreamUnavailable, "the app has no database")
 	}
-	if err := s.Prove(ctx); err != nil {
+	if err := s.mayRead(ctx, t); err != nil {
 		return nil, err
 	}
 	return s.cfg.Local, nil
@@ -58,141 +59,73 @@ func localRows(t *doctype.Type, table *postgres.Table) []*Row {
 	return out
 }
 
+// localByID reads rows by their ids. One that the caller may not see is none, in the
+// same words: who asks does not learn that there is such a row.
 func (s *Set) localByID(ctx context.Context, t *doctype.Type, ids []string, stamp int) {
 	st := s.store(t)
-	table, err := func() (*postgres.Table, error) {
-		db, err := s.local(ctx)
-		if err != nil {
-			return nil, err
-		}
-		return db.RowsByKeys(ctx, postgres.KeysQuery{Type: t, Columns: s.localFields(t), Keys: ids})
-	}()
+	rows, err := s.localKeys(ctx, t, s.localFields(t), ids)
 	if err != nil {
 		st.fail(ids, stamp, func(string) error { return err })
 		return
 	}
-	st.add(localRows(t, table), stamp)
-	st.fail(ids, stamp, func(id string) error {
-		return apierror.New(apierror.NotFound, "%s %q does not exist", t.Name, id).About(t.Key, id, "")
-	})
+	st.add(rows, stamp)
+	st.fail(ids, stamp, func(id string) error { return notThere(t, id) })
 }
 
-func (s *Set) localPage(ctx context.Context, q PageQuery) (*Page, error) {
-	db, err := s.local(ctx)
+func notThere(t *doctype.Type, id string) error {
+	return apierror.New(apierror.NotFound, "%s %q does not exist", t.Name, id).About(t.Key, id, "")
+}
+
+// localKeys gives those of the rows with these ids that the caller may see.
+func (s *Set) localKeys(ctx context.Context, t *doctype.Type, columns []*doctype.Field, ids []string) ([]*Row, error) {
+	db, err := s.local(ctx, t)
 	if err != nil {
 		return nil, err
 	}
-	if q.Where, err = s.localWhere(ctx, q.Where); err != nil {
-		return nil, err
-	}
-	stamp := s.stamp(q.Type)
-	table, err := db.Rows(ctx, s.localQuery(q))
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", q.Type.Name, err)
-	}
-	page := pageInOrder(localRows(q.Type, table), q.Limit, q.Backward)
-	s.store(q.Type).add(page.Rows, stamp)
-	return page, nil
-}
-
-// pageInOrder is NewPage for rows that already are in list order.
-func pageInOrder(rows []*Row, limit int, backward bool) *Page {
-	p := &Page{Rows: rows, backward: backward}
-	switch {
-	case len(rows) <= limit:
-	case backward:
-		p.Rows, p.peek, p.More = rows[1:], rows[0], true
-	default:
-		p.Rows, p.peek, p.More = rows[:limit], rows[limit], true
-	}
-	return p
-}
-
-func (s *Set) localQuery(q PageQuery) postgres.Query {
-	out := postgres.Query{
-		Type: q.Type, Columns: s.localFields(q.Type, orderColumns(q.Order)...),
-		Where: q.Where, Order: q.Order, Limit: q.Limit + 1, Backward: q.Backward,
-	}
-	if q.After != nil {
-		p := &postgres.Position{Values: q.After.Values, Key: q.After.Key}
-		if q.Backward {
-			out.Before = p
-		} else {
-			out.After = p
+	q := postgres.KeysQuery{Type: t, Columns: columns, Keys: ids, End: endOf(t)}
+	if !guarded(t) {
+		if q.Where, err = s.narrow(ctx, t, nil, reachKey{}); err != nil {
+			return nil, err
 		}
 	}
-	return out
+	table, err := db.RowsByKeys(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	rows := localRows(t, table)
+	if guarded(t) {
+		return s.visible(ctx, t, rows)
+	}
+	return rows, nil
+}
+
+// localWhereOf is the condition on the rows that the caller may see, of those that a
+// client's where matches.
+func (s *Set) localWhereOf(ctx context.Context, t *doctype.Type, where *criteria.Expr) (*criteria.Expr, error) {
+	fit, err := s.localWhere(ctx, where)
+	if err != nil {
+		return nil, err
+	}
+	return s.narrow(ctx, t, fit, reachKey{typ: t, where: where})
 }
 
 func (s *Set) localCount(ctx context.Context, t *doctype.Type, where *criteria.Expr) (int64, error) {
-	db, err := s.local(ctx)
+	db, err := s.local(ctx, t)
 	if err != nil {
 		return 0, err
 	}
-	if where, err = s.localWhere(ctx, where); err != nil {
+	if where, err = s.localWhereOf(ctx, t, where); err != nil {
 		return 0, err
 	}
 	return db.Count(ctx, postgres.Query{Type: t, Where: where})
 }
 
-func (s *Set) localReverse(ctx context.Context, q ReverseQuery) (map[string]*Page, error) {
-	db, query, err := s.localReverseQuery(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	stamp := s.stamp(q.From)
-	table, err := db.RowsByParent(ctx, query)
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", q.From.Name, err)
-	}
-	byParent := make([][]*Row, len(q.Parents))
-	for i, row := range localRows(q.From, &table.Table) {
-		byParent[table.Parent[i]] = append(byParent[table.Parent[i]], row)
-	}
-	out := make(map[string]*Page, len(q.Parents))
-	for i, parent := range q.Parents {
-		out[parent] = pageInOrder(byParent[i], q.Limit, q.Backward)
-		s.store(q.From).add(out[parent].Rows, stamp)
-	}
-	return out, nil
-}
-
-func (s *Set) localReverseCounts(ctx context.Context, q ReverseQuery) (map[string]int64, error) {
-	db, query, err := s.localReverseQuery(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	counts, err := db.CountByParent(ctx, query)
-	if err != nil {
-		return nil, fmt.Errorf("count %s: %w", q.From.Name, err)
-	}
-	out := make(map[string]int64, len(q.Parents))
-	for i, parent := range q.Parents {
-		out[parent] = counts[i]
-	}
-	return out, nil
-}
-
-func (s *Set) localReverseQuery(ctx context.Context, q ReverseQuery) (Local, postgres.ReverseQuery, error) {
-	db, err := s.local(ctx)
-	if err != nil {
-		return nil, postgres.ReverseQuery{}, err
-	}
-	if q.Where, err = s.localWhere(ctx, q.Where); err != nil {
-		return nil, postgres.ReverseQuery{}, err
-	}
-	query := s.localQuery(PageQuery{
-		Type: q.From, Where: q.Where, Order: q.Order, Limit: q.Limit, After: q.After, Backward: q.Backward,
-	})
-	return db, postgres.ReverseQuery{Query: query, ParentField: q.From.ByColumn(q.Link.Field), Parents: q.Parents}, nil
-}
-
 func (s *Set) localAggregate(ctx context.Context, q criteria.Aggregate) ([]*Row, error) {
-	db, err := s.local(ctx)
+	db, err := s.local(ctx, q.Type)
 	if err != nil {
 		return nil, err
 	}
-	if q.Where, err = s.localWhere(ctx, q.Where); err != nil {
+	if q.Where, err = s.localWhereOf(ctx, q.Type, q.Where); err != nil {
 		return nil, err
 	}
 	table, err := db.Aggregate(ctx, q)

@@ -32,18 +32,21 @@ func FromContext(ctx context.Context) (*Set, error) {
 // resolvers wait: what the engine reads is known without a timer.
 const lookupWait = time.Millisecond
 
-// Lookup reads one document of an upstream type for a hand-written resolver, with the
-// caller's own credential. Lookups that resolvers of a level make at the same time, of
-// one DocType and the same fields, become one call.
+// Lookup reads one document of an upstream type, by its name, or one row of a local type,
+// by its id, for a hand-written resolver, with the caller's own rights. Lookups that
+// resolvers of a level make at the same time, of one type and the same fields, become
+// one call or statement.
 //
 // Where the answer itself shows the document, return an engine.Ref instead: the engine
 // then reads exactly what the client selected.
 //
-// Errors: FORBIDDEN for a document that this caller can't read, or that is gone.
+// Errors: FORBIDDEN for a document that this caller can't read, or that is gone, and for
+// a local type of which he lacks the roles; NOT_FOUND for a local row that he may not
+// see, or that is gone.
 func (s *Set) Lookup(ctx context.Context, typeKey, name string, fields ...string) (*Row, error) {
 	t := s.cfg.Registry.ByKey(typeKey)
-	if t == nil || t.Source != doctype.Upstream {
-		return nil, fmt.Errorf("lookup: %q is no upstream type of the graph", typeKey)
+	if t == nil || t.Source != doctype.Upstream && t.Source != doctype.Local {
+		return nil, fmt.Errorf("lookup: %q is no upstream or local type of the graph", typeKey)
 	}
 	columns := []string{"name"}
 	for _, name := range fields {
@@ -77,6 +80,9 @@ func (s *Set) lookupLoader(t *doctype.Type, columns []string) *dataloader.Loader
 
 // lookupBatch answers in the order of the names, as dataloader wants it.
 func (s *Set) lookupBatch(ctx context.Context, t *doctype.Type, columns, names []string) []*dataloader.Result[*Row] {
+	if t.Source == doctype.Local {
+		return s.lookupRows(ctx, t, columns, names)
+	}
 	out := make([]*dataloader.Result[*Row], len(names))
 	table, err := s.list(ctx, t, frappe.ListQuery{
 		DocType: t.Key, Columns: plain(columns), Limit: len(names),
@@ -94,6 +100,33 @@ func (s *Set) lookupBatch(ctx context.Context, t *doctype.Type, columns, names [
 			out[i] = &dataloader.Result[*Row]{Error: err}
 		case row == nil:
 			out[i] = &dataloader.Result[*Row]{Error: notReadable(t, name)}
+		default:
+			out[i] = &dataloader.Result[*Row]{Data: row}
+		}
+	}
+	return out
+}
+
+// lookupRows is lookupBatch for a local type.
+func (s *Set) lookupRows(ctx context.Context, t *doctype.Type, columns, ids []string) []*dataloader.Result[*Row] {
+	var fields []*doctype.Field
+	for _, c := range columns {
+		if f := t.ByColumn(c); f != nil && f.Kind != doctype.ID {
+			fields = append(fields, f)
+		}
+	}
+	rows, err := s.localKeys(ctx, t, fields, ids)
+	found := make(map[string]*Row, len(rows))
+	for _, row := range rows {
+		found[row.Key] = row
+	}
+	out := make([]*dataloader.Result[*Row], len(ids))
+	for i, id := range ids {
+		switch row := found[id]; {
+		case err != nil:
+			out[i] = &dataloader.Result[*Row]{Error: err}
+		case row == nil:
+			out[i] = &dataloader.Result[*Row]{Error: notThere(t, id)}
 		default:
 			out[i] = &dataloader.Result[*Row]{Data: row}
 		}

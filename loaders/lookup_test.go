@@ -54,7 +54,7 @@ func TestLookupRefuses(t *testing.T) {
 	t.Parallel()
 	set := newSet(t, &upstream{}, nil)
 	for _, c := range []struct{ typeKey, field, want string }{
-		{"Nonsense", "name", "no upstream type"},
+		{"Nonsense", "name", "no upstream or local type"},
 		{"Customer", "nonsense", "no stored field"},
 	} {
 		if _, err := set.Lookup(t.Context(), c.typeKey, "x", c.field); err == nil || !strings.Contains(err.Error(), c.want) {

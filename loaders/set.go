@@ -4,6 +4,12 @@
 // takes all names of a level at once and answers with one upstream call (or one SQL
 // statement) for each chunk of them: how many calls a query makes follows from its
 // shape alone.
+//
+// Of local types, a Set is the only way to rows, and it gives those only that the caller
+// may see by their @access. Roles are those of ERPNext's own answer (Callers). Whether a
+// row is visible through a document is ERPNext's decision at each response: the names of
+// the documents are asked for with the caller's credential, unless the response has read
+// them anyway. What can't be asked is not shown.
 package loaders
 
 import (
@@ -30,8 +36,6 @@ type Upstream interface {
 	Count(ctx context.Context, cred frappe.Credential, doctype string, filters, orFilters []frappe.Filter, distinct bool) (int64, error)
 	Document(ctx context.Context, cred frappe.Credential, doctype, name string) (map[string]jsontext.Value, error)
 	LinkSearch(ctx context.Context, cred frappe.Credential, q frappe.LinkQuery) ([]frappe.LinkOption, error)
-	LoggedUser(ctx context.Context, cred frappe.Credential) (string, error)
-	Roles(ctx context.Context, cred frappe.Credential, user string) ([]string, error)
 }
 
 // Config is what all Sets of a process share.
@@ -42,9 +46,9 @@ type Config struct {
 	Local Local
 	// Site knows the site's time zone.
 	Site *Site
-	// Proofs remembers for a short time that ERPNext accepted a credential, so that
-	// local rows are never given to a credential that ERPNext has not vouched for.
-	Proofs *Proofs
+	// Callers tells who asks. Nobody reads local rows without: they are for people whom
+	// ERPNext knows, by the roles that it gives them.
+	Callers Callers
 	// ChunkNames is how many names one call carries at most. 0 means 1000: about
 	// 40 kB of body, far below what Frappe, gunicorn and MariaDB accept.
 	ChunkNames int
@@ -60,17 +64,20 @@ type Set struct {
 	cred frappe.Credential
 
 	calls  atomic.Int64
-	proven atomic.Bool
 	denied atomic.Pointer[error] // ERPNext's refusal of the credential itself
 
-	prove   sync.Once
-	refused error // what came of prove
+	ask     sync.Once
+	caller  *frappe.User // what came of ask
+	unknown error
 
 	mu      sync.Mutex
 	columns map[*doctype.Type][]string
 	stores  map[*doctype.Type]*store
 	gone    map[*doctype.Type]map[string]error
 	lookups map[string]*dataloader.Loader[string, *Row]
+	// verdicts tell by name which documents the caller may read.
+	verdicts map[*doctype.Type]map[string]bool
+	reached  map[reachKey][]string
 }
 
 // NewSet makes the loader set of one response for one credential.
@@ -89,6 +96,9 @@ func NewSet(cfg Config, cred frappe.Credential) *Set {
 		columns: map[*doctype.Type][]string{},
 		stores:  map[*doctype.Type]*store{},
 		gone:    map[*doctype.Type]map[string]error{},
+
+		verdicts: map[*doctype.Type]map[string]bool{},
+		reached:  map[reachKey][]string{},
 	}
 }
 

@@ -8,9 +8,10 @@ import (
 	"erpgraph/internal/doctype"
 )
 
-// localWhere makes a where tree fit for the database: a timespan, which ERPNext evaluates
+// localWhere makes a where tree fit for the database. A timespan, which ERPNext evaluates
 // for its own lists, becomes the days from its first to its last in the site's calendar,
-// so that it means the same on both sides.
+// so that it means the same on both sides. Conditions on rows of another type see only
+// the rows that the caller may see.
 func (s *Set) localWhere(ctx context.Context, e *criteria.Expr) (*criteria.Expr, error) {
 	if e == nil {
 		return nil, nil
@@ -29,6 +30,9 @@ func (s *Set) localWhere(ctx context.Context, e *criteria.Expr) (*criteria.Expr,
 	if e.Rows != nil {
 		rows := *e.Rows
 		if rows.Where, err = s.localWhere(ctx, rows.Where); err != nil {
+			return nil, err
+		}
+		if rows.Where, err = s.rowsWhere(ctx, e.Rows, rows.Where); err != nil {
 			return nil, err
 		}
 		out.Rows = &rows

@@ -67,7 +67,7 @@ func checkField(t *testing.T, sdl *ast.Schema, typ *doctype.Type, f *doctype.Fie
 	}
 	if typ.Source != doctype.Single {
 		where := sdl.Types[typ.Where()].Fields.ForName(f.Name) != nil
-		if where != (f.Filterable() || f.Kind == doctype.Table) {
+		if where != (f.Filterable() || f.Kind == doctype.Table || f.Kind == doctype.ReverseList) {
 			t.Errorf("%s.%s: in %s: %t", typ.Name, f.Name, typ.Where(), where)
 		}
 	}

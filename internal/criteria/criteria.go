@@ -42,6 +42,7 @@ type Expr struct {
 	Not     *Expr
 	Cond    *Cond
 	Rows    *RowsExpr
+	Ends    *EndsExpr
 }
 
 // Cond compares one field with a value: nil, bool, string, json.Number, time.Time for a
@@ -61,6 +62,15 @@ type RowsExpr struct {
 	Of    *doctype.Type  // its target
 	Where *Expr
 	Path  string
+}
+
+// EndsExpr says that a chain of links, followed from a local row, ends where the caller
+// may read. Loaders add it to what a client asked for; no client can write it.
+type EndsExpr struct {
+	Chain []doctype.Hop
+	// In are the docnames that the chain may end at, in the spelling of the rows. They
+	// don't matter to a chain that ends at a local type: its row has to exist.
+	In []string
 }
 
 // Order is one key of an order.
@@ -119,7 +129,7 @@ func (e *Expr) IsEmpty() bool {
 			}
 		}
 	}
-	return e.Cond == nil && e.Rows == nil && e.Not.IsEmpty()
+	return e.Cond == nil && e.Rows == nil && e.Ends == nil && e.Not.IsEmpty()
 }
 
 // Fields visits every field that the tree compares, with the type it belongs to.

@@ -114,14 +114,6 @@ type Type struct {
 	reverse  map[string]*Reverse
 }
 
-// Access is @access: the caller's ERPNext roles decide, and Through ties a row to
-// the document that its field of this GraphQL name links to.
-type Access struct {
-	Read, Write []string
-	Through     string
-	Public      bool
-}
-
 // Reverse is a connection from a type back to the documents that link to it:
 // Customer.salesOrders.
 type Reverse struct {
@@ -171,6 +163,9 @@ func NewRegistry(types []*Type) *Registry {
 		for _, v := range t.Reverse {
 			t.reverse[v.Name] = v
 		}
+	}
+	for _, t := range types {
+		t.Access.resolve(t, r)
 	}
 	return r
 }

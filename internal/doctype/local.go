@@ -24,7 +24,7 @@ func parseLocal(sources []*ast.Source) (*ast.SchemaDocument, error) {
 
 // claimLocal makes a type for each object type with @table, and takes all names that
 // the app's SDL defines.
-func (b *builder) claimLocal(doc *ast.SchemaDocument) error {
+func (b *builder) claimLocal(doc *ast.SchemaDocument) (err error) {
 	for _, def := range doc.Definitions {
 		if other, ok := b.taken[def.Name]; ok {
 			return at(def.Position, "type %s is taken by %s: give one of them another name", def.Name, other)
@@ -32,6 +32,9 @@ func (b *builder) claimLocal(doc *ast.SchemaDocument) error {
 		b.taken[def.Name] = def.Name
 		table := def.Directives.ForName("table")
 		if table == nil {
+			if d := def.Directives.ForName("access"); d != nil {
+				return at(d.Position, "%s: @access guards rows of a table; this type has no @table", def.Name)
+			}
 			continue
 		}
 		if def.Kind != ast.Object || !typeNamePattern.MatchString(def.Name) {
@@ -56,7 +59,9 @@ func (b *builder) claimLocal(doc *ast.SchemaDocument) error {
 		if constrained(stem) {
 			return at(def.Position, "file name %s ends in a word that Go takes for a build constraint: rename the file", stem)
 		}
-		t.Access = access(def.Directives.ForName("access"))
+		if t.Access, err = parseAccess(def); err != nil {
+			return err
+		}
 		if err := b.nameRoots(t, splitPascal(def.Name), ""); err != nil {
 			return err
 		}
@@ -64,18 +69,6 @@ func (b *builder) claimLocal(doc *ast.SchemaDocument) error {
 		b.order = append(b.order, t)
 	}
 	return nil
-}
-
-// access reads @access; without it nobody is named, and the engine lets nobody in but
-// by the rule that it documents.
-func access(d *ast.Directive) *Access {
-	a := &Access{}
-	if d == nil {
-		return a
-	}
-	a.Read, a.Write = arguments(d, "read"), arguments(d, "write")
-	a.Through, a.Public = argument(d, "through"), argument(d, "public") == "true"
-	return a
 }
 
 // localFields fills local types from their definitions, and hand-written fields from
@@ -106,9 +99,15 @@ func (b *builder) localFields(doc *ast.SchemaDocument) error {
 	if err := b.checkReverse(doc); err != nil {
 		return err
 	}
+	if err := b.checkThrough(doc); err != nil {
+		return err
+	}
 	for _, ext := range doc.Extensions {
 		if ext.Kind != ast.Object {
 			continue
+		}
+		if d := ext.Directives.ForName("access"); d != nil {
+			return at(d.Position, "extend type %s: @access belongs on the type itself, where one place tells who may read it", ext.Name)
 		}
 		if err := b.extend(ext); err != nil {
 			return err

@@ -44,13 +44,6 @@ func TestBuildLocal(t *testing.T) {
 	if contract.Source != doctype.Local || contract.Table != "contract" || visit.Table != "visits" {
 		t.Errorf("tables %q, %q", contract.Table, visit.Table)
 	}
-	wantAccess := &doctype.Access{Read: []string{"Sales User"}, Write: []string{"Sales Manager"}, Through: "customer"}
-	if diff := cmp.Diff(wantAccess, contract.Access); diff != "" {
-		t.Error(diff)
-	}
-	if !visit.Access.Public {
-		t.Error("public is lost")
-	}
 	if diff := cmp.Diff([3]string{"contract", "contracts", "contractsAggregate"},
 		[3]string{contract.Single, contract.Plural, contract.AggregateRoot()}); diff != "" {
 		t.Error(diff)
@@ -109,18 +102,20 @@ func TestBuildLocal(t *testing.T) {
 
 func TestBuildRefusesLocal(t *testing.T) {
 	t.Parallel()
-	typ := func(fields string) string { return "type A implements Node @table {\n id: ID!\n " + fields + "\n}" }
+	typ := func(fields string) string {
+		return "type A implements Node @table @access(public: true) {\n id: ID!\n " + fields + "\n}"
+	}
 	for sdl, want := range map[string]string{
 		"type A {": "custom app's SDL",
 
-		"type Customer implements Node @table { id: ID! }":           "taken by Customer",
-		"type Date implements Node @table { id: ID! }":               "taken by the schema",
-		"type a implements Node @table { id: ID! }":                  "PascalCase",
-		"enum A @table { B }":                                        "object type",
-		"type A @table { id: ID! }":                                  "implements Node",
-		"type A implements Node @table { x: Int }":                   "needs `id: ID!`",
-		"type A implements Node @table { id: ID }":                   "needs `id: ID!`",
-		`type A implements Node @table(name: "a; drop") { id: ID! }`: "snake_case",
+		"type Customer implements Node @table @access(public: true) { id: ID! }":           "taken by Customer",
+		"type Date implements Node @table @access(public: true) { id: ID! }":               "taken by the schema",
+		"type a implements Node @table @access(public: true) { id: ID! }":                  "PascalCase",
+		"enum A @table @access(public: true) { B }":                                        "object type",
+		"type A @table @access(public: true) { id: ID! }":                                  "implements Node",
+		"type A implements Node @table @access(public: true) { x: Int }":                   "needs `id: ID!`",
+		"type A implements Node @table @access(public: true) { id: ID }":                   "needs `id: ID!`",
+		`type A implements Node @table(name: "a; drop") @access(public: true) { id: ID! }`: "snake_case",
 
 		typ("Bad: Int"):       "camelCase",
 		typ("x: [Int!]"):      "a list is",
@@ -138,8 +133,6 @@ func TestBuildRefusesLocal(t *testing.T) {
 		typ("") + "\nextend type A { id: Int }":                        "already has",
 		typ("") + "\nextend type Customer { owner: Int }":              "already has",
 		typ("") + "\nextend type A { x: Int @needs(fields: [\"y\"]) }": "no stored field",
-
-		`type A implements Node @table @access(through: "x") { id: ID! x: Int }`: "no @link",
 	} {
 		_, _, err := build(t, "doctypes: {Customer: {}}", []string{thing("Customer")}, sdl)
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -98,8 +98,8 @@ func (b *builder) checkReverse(doc *ast.SchemaDocument) error {
 	return nil
 }
 
-// checkLocal holds a local type to what the engine relies on: an id, one column for
-// each field, and a `through` that is one of its links.
+// checkLocal holds a local type to what the engine relies on: an id, and one column for
+// each field.
 func (b *builder) checkLocal(t *Type, def *ast.Definition) error {
 	if !slices.Contains(def.Interfaces, "Node") {
 		return at(def.Position, "%s must say `implements Node`", t.Name)
@@ -118,14 +118,6 @@ func (b *builder) checkLocal(t *Type, def *ast.Definition) error {
 	}
 	if !id {
 		return at(def.Position, "%s needs `id: ID!`", t.Name)
-	}
-	if through := t.Access.Through; through != "" {
-		for _, f := range t.Fields {
-			if f.Name == through && f.Kind == Link {
-				return nil
-			}
-		}
-		return at(def.Position, "%s: @access(through: %q) is no @link of the type", t.Name, through)
 	}
 	return nil
 }

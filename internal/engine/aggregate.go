@@ -206,6 +206,7 @@ func (a *aggregateTask) start() {
 	var err error
 	a.x.next.others = append(a.x.next.others, call{
 		local: a.typ.Source == doctype.Local,
+		late:  loaders.Guarded(a.typ, a.query.Where),
 		run: func(ctx context.Context) {
 			if err = a.x.set.CheckReadable(ctx, a.uses()); err == nil {
 				a.rows, err = a.read(ctx)

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -236,56 +235,6 @@ func (x *execution) pageSize(args arguments) (int, error) {
 		return 0, badInput("first", "must be between 1 and %d", x.engine.cfg.MaxPage)
 	}
 	return n, nil
-}
-
-// meRoot gives the caller as ERPNext knows him.
-func meRoot(x *execution, f graphql.CollectedField) (task, error) {
-	fields := graphql.CollectFields(x.op, f.Selections, []string{"Me"})
-	wants := func(name string) bool {
-		return slices.ContainsFunc(fields, func(f graphql.CollectedField) bool { return f.Name == name })
-	}
-	t := &rawTask{rootField: rootField{x, f}, calls: 1, empty: "null"}
-	var user, fullName string
-	var roles []string
-	if wants("fullName") {
-		t.calls++
-	}
-	if wants("roles") {
-		t.calls++
-	}
-	t.read = func(ctx context.Context) (err error) {
-		if user, err = x.set.LoggedUser(ctx); err != nil {
-			return err
-		}
-		return joined(loaders.Parallel(2, func(i int) (err error) {
-			switch {
-			case i == 0 && wants("roles"):
-				roles, err = x.set.Roles(ctx, user)
-			case i == 1 && wants("fullName"):
-				fullName, err = x.set.FullName(ctx, user)
-			}
-			return err
-		}))
-	}
-	t.show = func(w *writer) {
-		w.strings(fields, map[string]string{"__typename": "Me", "user": user, "fullName": fullName}, func(graphql.CollectedField) {
-			b, err := json.Marshal(roles)
-			if err != nil || roles == nil {
-				b = []byte("[]")
-			}
-			w.b = append(w.b, b...)
-		})
-	}
-	return t, nil
-}
-
-func joined(errs []error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // searchTask looks for text in several DocTypes, as their link fields would. A DocType

@@ -178,24 +178,11 @@ func (x *execution) levels() error {
 		x.next = newLevel()
 		calls := now.calls(x)
 		if slices.ContainsFunc(calls, func(c call) bool { return c.local }) {
-			// First, and not next to the level's upstream calls, which prove it too: else the
-			// number of calls would hang on which came first. A refusal is known to the reads.
-			_ = x.set.Prove(x.ctx)
+			// First, and not next to the level's upstream calls: who is refused is refused
+			// before anything is read, and the refusal is known to the reads.
+			_, _ = x.set.Caller(x.ctx)
 		}
-		var wg sync.WaitGroup
-		panics := make([]error, len(calls))
-		for i, c := range calls {
-			wg.Go(func() {
-				defer func() {
-					if p := recover(); p != nil {
-						panics[i] = x.recovered(x.ctx, p)
-					}
-				}()
-				c.run(x.ctx)
-			})
-		}
-		wg.Wait()
-		if err := errors.Join(panics...); err != nil {
+		if err := x.runAll(calls); err != nil {
 			return err
 		}
 		for _, c := range calls {
@@ -206,6 +193,33 @@ func (x *execution) levels() error {
 		}
 	}
 	return nil
+}
+
+// runAll makes the reads of a level: at the same time, and then those that go by what the
+// others have read, one after another.
+func (x *execution) runAll(calls []call) error {
+	panics := make([]error, len(calls))
+	safely := func(i int) {
+		defer func() {
+			if p := recover(); p != nil {
+				panics[i] = x.recovered(x.ctx, p)
+			}
+		}()
+		calls[i].run(x.ctx)
+	}
+	var wg sync.WaitGroup
+	for i, c := range calls {
+		if !c.late {
+			wg.Go(func() { safely(i) })
+		}
+	}
+	wg.Wait()
+	for i, c := range calls {
+		if c.late {
+			safely(i)
+		}
+	}
+	return errors.Join(panics...)
 }
 
 // recovered turns a panic into the operation's INTERNAL error by gqlgen's recover

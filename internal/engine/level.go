@@ -25,9 +25,12 @@ type level struct {
 type call struct {
 	run     func(ctx context.Context)
 	deliver func()
-	// local tells that rows of a local type are read, for which ERPNext must have
-	// vouched for the credential.
+	// local tells that rows of a local type are read, which needs to know the caller.
 	local bool
+	// late tells that the read may have to ask ERPNext about documents that the level's
+	// other reads bring too. It waits for them, so that the number of calls does not hang
+	// on which came first.
+	late bool
 }
 
 func newLevel() *level { return &level{} }
@@ -87,6 +90,7 @@ func (l *level) document(t *doctype.Type, w docWant) {
 func (g *docGroup) call(x *execution) call {
 	return call{
 		local: g.typ.Source == doctype.Local,
+		late:  loaders.Guarded(g.typ, nil),
 		run: func(ctx context.Context) {
 			x.set.Documents(ctx, g.typ, g.names)
 			for i := range g.wants {
@@ -204,14 +208,16 @@ func (l *level) list(conn *connection, into *connectionResult) {
 }
 
 func (g *listGroup) call(x *execution) call {
+	late := loaders.Guarded(g.conn.typ, g.conn.where)
 	return call{
 		local: g.conn.typ.Source == doctype.Local,
+		late:  late,
 		run: func(ctx context.Context) {
 			c := g.conn
 			if g.err = x.set.CheckReadable(ctx, c.uses()); g.err != nil {
 				return
 			}
-			g.err, g.count = both(c.wantRows, func() (err error) {
+			g.err, g.count = both(late, c.wantRows, func() (err error) {
 				g.page, err = x.set.Page(ctx, loaders.PageQuery{
 					Type: c.typ, Where: c.where, Order: c.order, Limit: c.limit, After: c.after, Backward: c.backward,
 				})
@@ -259,19 +265,21 @@ func (l *level) reverse(to *doctype.Type, conn *connection, parent string, into 
 }
 
 func (g *reverseGroup) call(x *execution) call {
+	c := g.conn
+	q := loaders.ReverseQuery{
+		Link: c.link, To: g.to, From: c.typ, Parents: unique(g.names),
+		Where: c.where, Order: c.order, Limit: c.limit, After: c.after, Backward: c.backward,
+	}
+	late := x.set.ReverseGuarded(q)
 	return call{
-		local: g.conn.typ.Source == doctype.Local,
+		local: c.typ.Source == doctype.Local,
+		late:  late,
 		run: func(ctx context.Context) {
-			c := g.conn
 			if g.err = x.set.CheckReadable(ctx, c.uses()); g.err != nil {
 				return
 			}
-			q := loaders.ReverseQuery{
-				Link: c.link, To: g.to, From: c.typ, Parents: unique(g.names),
-				Where: c.where, Order: c.order, Limit: c.limit, After: c.after, Backward: c.backward,
-			}
 			g.err, g.count = both(
-				c.wantRows, func() (err error) { g.pages, err = x.set.Reverse(ctx, q); return err },
+				late, c.wantRows, func() (err error) { g.pages, err = x.set.Reverse(ctx, q); return err },
 				c.wantTotal, func() (err error) { g.totals, err = x.set.ReverseCounts(ctx, q); return err },
 			)
 		},
@@ -301,20 +309,26 @@ func (l *level) custom(x *execution, owner *object, f *field) {
 	})
 }
 
-// both runs what is wanted of two reads, at the same time, and gives the error of each.
-func both(wantA bool, a func() error, wantB bool, b func() error) (errA, errB error) {
+// both runs what is wanted of a read of rows and one of their count, and gives the error
+// of each: at the same time, or where inTurn, one after the other. The count is first
+// then: what it has to ask ERPNext about serves the rows too.
+func both(inTurn, wantRows bool, rows func() error, wantCount bool, count func() error) (errRows, errCount error) {
 	none := func() error { return nil }
-	if !wantA {
-		a = none
+	if !wantRows {
+		rows = none
 	}
-	if !wantB {
-		b = none
+	if !wantCount {
+		count = none
+	}
+	if inTurn {
+		errCount = count()
+		return rows(), errCount
 	}
 	errs := loaders.Parallel(2, func(i int) error {
 		if i == 0 {
-			return a()
+			return rows()
 		}
-		return b()
+		return count()
 	})
 	return errs[0], errs[1]
 }

@@ -33,6 +33,22 @@ type Query struct {
 	// Backward takes the last Limit rows of the cut list instead of the first. The
 	// answer is in list order all the same.
 	Backward bool
+	// End, when given, is a chain of links from the type to an upstream one: the docname
+	// that it ends at comes with each row, as EndColumn, null where the chain breaks off.
+	End []doctype.Hop
+}
+
+// EndColumn is the name of the column for Query.End: no column of a table has it.
+const EndColumn = "(end)"
+
+// EndsQuery asks for the docnames that a chain of links ends at, for the rows of Type
+// that Where matches.
+type EndsQuery struct {
+	Type  *doctype.Type
+	Chain []doctype.Hop
+	Where *criteria.Expr
+	// Limit bounds the docnames; 0 is no bound.
+	Limit int
 }
 
 // ReverseQuery asks for the rows of Query.Type whose ParentField links to one of

@@ -36,11 +36,11 @@ func (db *DB) Rows(ctx context.Context, q Query) (*Table, error) {
 	if q.Backward {
 		slices.Reverse(rows)
 	}
-	return &Table{Columns: columnNames(fields), Rows: rows}, nil
+	return &Table{Columns: columnNames(fields, q.End), Rows: rows}, nil
 }
 
 // RowsByParent reads the rows of all parents in one statement. A parent that is given
-// twice has its rows under its first place. Errors as Rows.
+// twice has its rows under its first place. It knows no End. Errors as Rows.
 func (db *DB) RowsByParent(ctx context.Context, q ReverseQuery) (*ParentTable, error) {
 	b := db.builder(ctx)
 	parents, place := distinct(q.Parents)
@@ -49,7 +49,7 @@ func (db *DB) RowsByParent(ctx context.Context, q ReverseQuery) (*ParentTable, e
 	if err != nil {
 		return nil, convert(err, nil)
 	}
-	out := &ParentTable{Table: Table{Columns: columnNames(fields)}}
+	out := &ParentTable{Table: Table{Columns: columnNames(fields, nil)}}
 	if len(parents) == 0 {
 		return out, nil
 	}
@@ -73,6 +73,8 @@ type KeysQuery struct {
 	Keys     []string
 	// Where narrows the rows further.
 	Where *criteria.Expr
+	// End is that of Query.
+	End []doctype.Hop
 }
 
 // RowsByKeys reads rows by their keys in one statement, in the order of their ids. A key
@@ -85,7 +87,7 @@ func (db *DB) RowsByKeys(ctx context.Context, q KeysQuery) (*Table, error) {
 	if err != nil {
 		return nil, convert(err, nil)
 	}
-	out := &Table{Columns: columnNames(fields)}
+	out := &Table{Columns: columnNames(fields, q.End)}
 	if len(q.Keys) == 0 {
 		return out, nil
 	}

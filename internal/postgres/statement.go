@@ -27,17 +27,20 @@ func selected(t *doctype.Type, columns []*doctype.Field, order []criteria.Order)
 	return out
 }
 
-func columnNames(fields []*doctype.Field) []string {
-	out := make([]string, len(fields))
+func columnNames(fields []*doctype.Field, end []doctype.Hop) []string {
+	out := make([]string, len(fields), len(fields)+1)
 	for i, f := range fields {
 		out[i] = f.Column
+	}
+	if len(end) > 0 {
+		out = append(out, EndColumn)
 	}
 	return out
 }
 
 // list writes "fields from table", each field under its alias prefix and number when
-// prefix is not "".
-func (b *builder) list(s source, fields []*doctype.Field, prefix string) error {
+// prefix is not "". The end of a chain comes last.
+func (b *builder) list(s source, fields []*doctype.Field, end []doctype.Hop, prefix string) error {
 	for i, f := range fields {
 		ref, _, err := s.column(f)
 		if err != nil {
@@ -49,6 +52,12 @@ func (b *builder) list(s source, fields []*doctype.Field, prefix string) error {
 		b.write(ref)
 		if prefix != "" {
 			b.write(" as ", prefix, strconv.Itoa(i+1))
+		}
+	}
+	if len(end) > 0 {
+		b.write(", ")
+		if err := b.endOf(s, end); err != nil {
+			return err
 		}
 	}
 	b.write(" from ", s.from())
@@ -100,7 +109,7 @@ func (b *builder) rowsStatement(q Query) ([]*doctype.Field, error) {
 	}
 	fields := selected(q.Type, q.Columns, q.Order)
 	b.write("select ")
-	if err := b.list(s, fields, ""); err != nil {
+	if err := b.list(s, fields, q.End, ""); err != nil {
 		return nil, err
 	}
 	if err := b.filter(s, q, keys, ""); err != nil {
@@ -158,7 +167,7 @@ func (b *builder) rowsByParentStatement(q ReverseQuery) ([]*doctype.Field, error
 		b.write("select * from (")
 	}
 	b.write("select ")
-	if err := b.list(s, fields, "c"); err != nil {
+	if err := b.list(s, fields, nil, "c"); err != nil {
 		return nil, err
 	}
 	if err := b.filter(s, q.Query, keys, link+" = p.key"); err != nil {
@@ -201,7 +210,7 @@ func (b *builder) rowsByKeysStatement(q KeysQuery) ([]*doctype.Field, error) {
 	}
 	fields := selected(q.Type, append(slices.Clone(q.Columns), key), nil)
 	b.write("select ")
-	if err := b.list(s, fields, ""); err != nil {
+	if err := b.list(s, fields, q.End, ""); err != nil {
 		return nil, err
 	}
 	keys, err := sortKeys(s, nil)

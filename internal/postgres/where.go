@@ -77,6 +77,8 @@ func (b *builder) where(s source, e *criteria.Expr) error {
 		return b.cond(s, e.Cond)
 	case e.Rows != nil:
 		return b.rows(s, e.Rows)
+	case e.Ends != nil:
+		return b.ends(s, e.Ends)
 	case e.Not != nil:
 		// A comparison with NULL is neither true nor false, and so would be its
 		// negation: the row that a condition leaves out, not must bring.

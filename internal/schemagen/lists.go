@@ -104,7 +104,7 @@ func where(r *doctype.Registry, t *doctype.Type) *ast.Definition {
 	var fields ast.FieldList
 	for _, f := range t.Fields {
 		switch {
-		case f.Kind == doctype.Table:
+		case f.Kind == doctype.Table, f.Kind == doctype.ReverseList:
 			fields = append(fields, field(f.Name, "Some row matches", ast.NamedType(r.ByKey(f.Target).Where(), nil)))
 		case f.Filterable():
 			fields = append(fields, field(f.Name, "", ast.NamedType(filterType(r, f), nil)))

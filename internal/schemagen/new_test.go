@@ -23,7 +23,7 @@ func TestNewType(t *testing.T) {
 		t.Errorf("migration in %s", migration)
 	}
 	for file, want := range map[string]string{
-		sdl:       "type ServiceReminder implements Node\n  @table(name: \"service_reminder\")",
+		sdl:       "type ServiceReminder implements Node\n  @table(name: \"service_reminder\")\n  @access(read: [\"System Manager\"], write: [\"System Manager\"])",
 		migration: "create table service_reminder (",
 	} {
 		if text := read(t, file); !strings.Contains(text, want) {

@@ -15,7 +15,7 @@ import (
 )
 
 const appSDL = `
-type Contract implements Node @table { id: ID! customer: Customer! @link }
+type Contract implements Node @table @access(public: true) { id: ID! customer: Customer! @link }
 extend type Contract {
   type: String @needs(fields: ["customer"])
   rival(where: CustomerWhere, mode: Mode, deep: Deep): Customer
@@ -105,6 +105,7 @@ type Query { node(id: ID!): Node }
 
 const directivesSDL = `
 directive @table(name: String) on OBJECT
+directive @access(public: Boolean) on OBJECT
 directive @link(onDelete: OnDelete) on FIELD_DEFINITION
 directive @needs(fields: [String!]!) on FIELD_DEFINITION
 enum OnDelete { KEEP }
