@@ -3,6 +3,7 @@ package loaders
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -48,9 +49,7 @@ func (s *Set) setVerdicts(t *doctype.Type, verdicts map[string]bool) {
 	if s.verdicts[t] == nil {
 		s.verdicts[t] = map[string]bool{}
 	}
-	for name, readable := range verdicts {
-		s.verdicts[t][name] = readable
-	}
+	maps.Copy(s.verdicts[t], verdicts)
 }
 
 // undecided are the names of which nothing is known yet, each once.

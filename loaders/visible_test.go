@@ -143,16 +143,14 @@ func TestRolesAreNeededEverywhere(t *testing.T) {
 	} {
 		typ, ctx := w.typ(tt.typ), t.Context()
 		of := w.with(t).as(tt.roles...)
-		parent, q := "Contract", ""
+		parent, q := "Contract", uuid(1)
 		switch tt.typ {
 		case "Contract":
 			parent, q = "Customer", "Grant"
 		case "Part":
 			parent, q = "Item", "A"
 		case "OpenVisit":
-			parent, q = "OpenContract", uuid(1)
-		default:
-			q = uuid(1)
+			parent = "OpenContract"
 		}
 		reverse := of.reverse(parent, tt.typ, q)
 		for how, read := range map[string]func(s *loaders.Set) error{
@@ -220,7 +218,7 @@ func TestNothingIsShownUnchecked(t *testing.T) {
 			_, err := s.Reverse(ctx, w.reverse("Contract", "Visit", uuid(1)))
 			return err
 		},
-		"lookup": func(w *world, s *loaders.Set) error {
+		"lookup": func(_ *world, s *loaders.Set) error {
 			_, err := s.Lookup(ctx, "Contract", uuid(1), "status")
 			return err
 		},

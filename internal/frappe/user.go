@@ -68,7 +68,7 @@ func (c *Client) fullName(ctx context.Context, cred Credential, user string) (st
 	}
 	var name string
 	if json.Unmarshal(cell, &name) != nil || name == "" {
-		return user, nil
+		return user, nil //nolint:nilerr // who may not read it has no other name
 	}
 	return name, nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"net"
 	"net/http"
@@ -183,7 +184,11 @@ func TestWriteFailures(t *testing.T) {
 						if err, ok := next.(error); ok {
 							return nil, err
 						}
-						return reply(next.(http.Handler)), nil
+						handler, ok := next.(http.Handler)
+						if !ok {
+							return nil, fmt.Errorf("neither an error nor an answer: %v", next)
+						}
+						return reply(handler), nil
 					})
 					_, err := write(t.Context(), client, cred(t), verb, "Customer", "X", map[string]any{"a": 1})
 					var e *frappe.Error

@@ -313,8 +313,16 @@ func TestNothingPrintsASecret(t *testing.T) {
 	c := client(t, "http://127.0.0.1:1")
 	cfg := oauth.Config{ClientSecret: secret}
 	for _, v := range []any{
-		tokens, *tokens, []any{tokens}, struct{ t oauth.Tokens }{*tokens}, struct{ t *oauth.Tokens }{tokens}, struct{ T *oauth.Tokens }{tokens},
-		c, struct{ c *oauth.Client }{c}, struct{ C *oauth.Client }{c}, cfg, &cfg, []oauth.Config{cfg},
+		tokens, *tokens,
+		[]any{tokens},
+		struct{ t oauth.Tokens }{*tokens},
+		struct{ t *oauth.Tokens }{tokens},
+		struct{ T *oauth.Tokens }{tokens},
+		c,
+		struct{ c *oauth.Client }{c},
+		struct{ C *oauth.Client }{c},
+		cfg, &cfg,
+		[]oauth.Config{cfg},
 	} {
 		var out strings.Builder
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {

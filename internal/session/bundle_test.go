@@ -122,10 +122,10 @@ var firstSite = sync.OnceValues(func() (*simulator.Server, error) {
 func setup(t *testing.T) *testBundle {
 	t.Helper()
 	b := &testBundle{T: t, db: postgrestest.New(t), keys: mustKeys(t, key(1)), log: &logBuffer{}, clock: &clock{}}
-	var handler atomic.Value // of http.Handler: the site must know the service's address first
+	var handler atomic.Pointer[http.Handler] // the site must know the service's address first
 	b.url = b.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/auth/") {
-			handler.Load().(http.Handler).ServeHTTP(w, r)
+			(*handler.Load()).ServeHTTP(w, r)
 			return
 		}
 		_, _ = io.WriteString(w, "the app")
@@ -151,7 +151,8 @@ func setup(t *testing.T) *testBundle {
 	}
 	b.whoAmI = b.client.WhoAmI
 	b.m = b.manager(b.db, b.keys)
-	handler.Store(b.m.Handler())
+	routes := b.m.Handler()
+	handler.Store(&routes)
 	t.Cleanup(b.searchSecrets)
 	return b
 }

@@ -92,7 +92,7 @@ func (k *Keyring) find(id []byte) (sealKey, bool) {
 func (k *Keyring) seal(purpose string, owner, text []byte) []byte {
 	key := k.keys[0]
 	prefix := append([]byte{sealVersion}, key.id[:]...)
-	return key.aead.Seal(prefix, nil, text, additional(prefix, purpose, owner))
+	return key.aead.Seal(prefix, nil, text, additional(prefix, purpose, owner)) //nolint:gosec // G407: this AEAD makes a random nonce by itself
 }
 
 // open gives back what was sealed for the same purpose and owner; else errSealed.

@@ -77,6 +77,7 @@ func newBundle(t *testing.T) *bundle {
 
 // record notes everything but reads: those of this package go by GET, or by get_list.
 func (b *bundle) record(t *testing.T, r *http.Request) {
+	t.Helper()
 	if r.Method == http.MethodGet || strings.HasSuffix(r.URL.Path, ".get_list") {
 		return
 	}

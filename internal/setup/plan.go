@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -50,11 +51,11 @@ type Dependent struct{ DocType, Field string }
 
 // String names the document as people know it.
 func (d Document) String() string {
-	label := d.DocType
+	label := []string{d.DocType}
 	for _, field := range slices.Sorted(maps.Keys(d.Find)) {
-		label += " " + quoted(d.Find[field])
+		label = append(label, quoted(d.Find[field]))
 	}
-	return label
+	return strings.Join(label, " ")
 }
 
 // Site is a site and the administrator's credential for it.

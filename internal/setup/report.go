@@ -14,12 +14,12 @@ type report struct {
 	dry bool
 }
 
-func (r report) line(format string, args ...any) { fmt.Fprintf(r.w, format+"\n", args...) }
+func (r report) linef(format string, args ...any) { fmt.Fprintf(r.w, format+"\n", args...) }
 
 func (r report) begin(site, user string) {
-	r.line("%s, as %q", site, user)
+	r.linef("%s, as %q", site, user)
 	if u, err := url.Parse(site); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
-		r.line("warning: over http the administrator's key and the client's secret can be read on the way; use https")
+		r.linef("warning: over http the administrator's key and the client's secret can be read on the way; use https")
 	}
 }
 
@@ -27,45 +27,45 @@ func (r report) begin(site, user string) {
 func (r report) change(c Change) {
 	switch {
 	case c.Empty():
-		r.line("%s (%q): nothing to change", c.Document, c.Name)
+		r.linef("%s (%q): nothing to change", c.Document, c.Name)
 	case c.Name == "":
-		r.line("%s: to be created", c.Document)
+		r.linef("%s: to be created", c.Document)
 	default:
-		r.line("%s (%q): to be changed", c.Document, c.Name)
+		r.linef("%s (%q): to be changed", c.Document, c.Name)
 	}
 	for _, field := range c.Fields {
 		if c.Name == "" {
-			r.line("  %s: %s", field.Name, field.New)
+			r.linef("  %s: %s", field.Name, field.New)
 		} else {
-			r.line("  %s: %s → %s", field.Name, field.Old, field.New)
+			r.linef("  %s: %s → %s", field.Name, field.Old, field.New)
 		}
 	}
 	for _, remark := range c.Remarks {
-		r.line("  %s", remark)
+		r.linef("  %s", remark)
 	}
 }
 
-func (r report) written(d Document, name string) { r.line("%s (%q): written", d, name) }
+func (r report) written(d Document, name string) { r.linef("%s (%q): written", d, name) }
 
 func (r report) onScreen() {
-	r.line("warning: the settings below hold secrets and go to the screen; --write-env FILE or > FILE keeps them off it")
+	r.linef("warning: the settings below hold secrets and go to the screen; --write-env FILE or > FILE keeps them off it")
 }
 
 // removal tells of what is to go; users whose tokens go are signed out.
 func (r report) removal(m Removal) {
 	if m.Name == "" {
-		r.line("%s: not there", m.Document)
+		r.linef("%s: not there", m.Document)
 		return
 	}
-	r.line("%s (%q): to be removed, with %s", m.Document, m.Name, rows(m))
+	r.linef("%s (%q): to be removed, with %s", m.Document, m.Name, rows(m))
 }
 
 func (r report) removed(m Removal, err error) {
 	if err != nil {
-		r.line("%s (%q): not removed, but %s", m.Document, m.Name, rows(m))
+		r.linef("%s (%q): not removed, but %s", m.Document, m.Name, rows(m))
 		return
 	}
-	r.line("%s (%q): removed, with %s", m.Document, m.Name, rows(m))
+	r.linef("%s (%q): removed, with %s", m.Document, m.Name, rows(m))
 }
 
 func rows(m Removal) string {
@@ -80,25 +80,25 @@ func rows(m Removal) string {
 func (r report) file(env *storedEnv, did, would string, names []string) {
 	switch {
 	case len(names) == 0:
-		r.line("%s: nothing to change", env.path)
+		r.linef("%s: nothing to change", env.path)
 	case r.dry:
-		r.line("%s: %s %s", env.path, would, strings.Join(names, ", "))
+		r.linef("%s: %s %s", env.path, would, strings.Join(names, ", "))
 	default:
-		r.line("%s: %s %s", env.path, did, strings.Join(names, ", "))
+		r.linef("%s: %s %s", env.path, did, strings.Join(names, ", "))
 	}
 	if env.loose && r.dry {
-		r.line("%s: others than its owner may read it; its mode would become %04o", env.path, env.mode)
+		r.linef("%s: others than its owner may read it; its mode would become %04o", env.path, env.mode)
 	} else if env.loose {
-		r.line("%s: others than its owner could read it; its mode is %04o now", env.path, env.mode)
+		r.linef("%s: others than its owner could read it; its mode is %04o now", env.path, env.mode)
 	}
 }
 
 func (r report) foreign(env *storedEnv, id string) {
-	r.line("%s: left alone, it is about the OAuth Client %q", env.path, id)
+	r.linef("%s: left alone, it is about the OAuth Client %q", env.path, id)
 }
 
 func (r report) end() {
 	if r.dry {
-		r.line("dry run: nothing was written")
+		r.linef("dry run: nothing was written")
 	}
 }

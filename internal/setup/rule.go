@@ -92,7 +92,7 @@ func (r Word) Remark(current jsontext.Value) string {
 // others are the words that are not this one, each once.
 func (r Word) others(current jsontext.Value) []string {
 	var words []string
-	for _, word := range strings.Fields(text(current)) {
+	for word := range strings.FieldsSeq(text(current)) {
 		if word != string(r) && !slices.Contains(words, word) {
 			words = append(words, word)
 		}

@@ -146,8 +146,10 @@ func (r *run) settings(id, secret string) ([]Setting, error) {
 		keys = newSessionKey()
 	}
 	settings := []Setting{
-		{settingSite, r.ERPNextURL}, {settingPublic, r.PublicURL},
-		{settingID, id}, {settingSecret, secret},
+		{settingSite, r.ERPNextURL},
+		{settingPublic, r.PublicURL},
+		{settingID, id},
+		{settingSecret, secret},
 		{settingKeys, keys},
 	}
 	for _, s := range settings[2:4] { // the others were checked, or stand in the file

@@ -165,7 +165,7 @@ func encodeParams(o object) string {
 func legible(uri string) string {
 	return escapes.ReplaceAllStringFunc(uri, func(e string) string {
 		c, err := url.PathUnescape(e)
-		if err != nil || c[0] <= ' ' || c[0] > '~' || strings.Contains("%&=+#", c) {
+		if err != nil || c[0] <= ' ' || c[0] > '~' || slices.Contains([]string{"%", "&", "=", "+", "#"}, c) {
 			return e
 		}
 		return c

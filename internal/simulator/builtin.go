@@ -56,9 +56,9 @@ func builtinDocTypes() [][]byte {
 			map[string][]string{admin: all, administrator: all},
 		},
 	}
-	out := make([][]byte, len(defs))
-	for i, d := range defs {
-		out[i] = d.meta()
+	out := make([][]byte, 0, len(defs))
+	for _, d := range defs {
+		out = append(out, d.meta())
 	}
 	return append(out, oauthDocTypes()...)
 }

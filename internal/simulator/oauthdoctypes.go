@@ -6,8 +6,8 @@ import "slices"
 // other: a client made over REST can be used at once, a token deleted there is refused.
 const (
 	clientType     = "OAuth Client"
-	clientRoleType = "OAuth Client Role" // rows of a client
-	tokenType      = "OAuth Bearer Token"
+	clientRoleType = "OAuth Client Role"  // rows of a client
+	tokenType      = "OAuth Bearer Token" //nolint:gosec // G101: a DocType
 	codeType       = "OAuth Authorization Code"
 )
 

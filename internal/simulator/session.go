@@ -179,7 +179,7 @@ func (q *call) setIdentity(sid string, a *account) {
 		image = d.get("user_image").s
 	}
 	for i, v := range []string{sid, system, a.fullName, a.name, image} {
-		c := q.newCookie(identityCookies[i], quote(v))
+		c := q.newCookie(identityCookies[i], quote(v)) //nolint:gosec // G124: as there
 		if c.Name == sessionCookie {
 			c.HttpOnly, c.MaxAge = true, int(sessionLife/time.Second)
 		}
@@ -188,7 +188,7 @@ func (q *call) setIdentity(sid string, a *account) {
 
 func (q *call) clearIdentity() {
 	for _, name := range identityCookies {
-		q.newCookie(name, "").MaxAge = -1
+		q.newCookie(name, "").MaxAge = -1 //nolint:gosec // G124: as newCookie
 	}
 }
 
