@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -43,15 +44,18 @@ const (
 	admin   = "token 4a1c0f5be2d1100:admin00secret00a"
 )
 
+// password is that of every user.
+const password = "e2e-password-of-all"
+
 // accounts are the API keys of the recorded site.
 var accounts = []simulator.User{
-	{Name: "Administrator", APIKey: "4a1c0f5be2d1100", APISecret: "admin00secret00a"},
-	{Name: "sales@example.com", APIKey: "4a1c0f5be2d1101", APISecret: "sales00secret01a"},
-	{Name: "sales-north@example.com", APIKey: "4a1c0f5be2d1102", APISecret: "north00secret02a"},
-	{Name: "sales-two@example.com", APIKey: "4a1c0f5be2d1103", APISecret: "twocus0secret03a"},
-	{Name: "stock@example.com", APIKey: "4a1c0f5be2d1104", APISecret: "stock00secret04a"},
-	{Name: "nobody@example.com", APIKey: "4a1c0f5be2d1105", APISecret: "nobody0secret05a"},
-	{Name: "manager@example.com", APIKey: "4a1c0f5be2d1107", APISecret: "manager0secret7a"},
+	{Name: "Administrator", APIKey: "4a1c0f5be2d1100", APISecret: "admin00secret00a", Password: password},
+	{Name: "sales@example.com", APIKey: "4a1c0f5be2d1101", APISecret: "sales00secret01a", Password: password},
+	{Name: "sales-north@example.com", APIKey: "4a1c0f5be2d1102", APISecret: "north00secret02a", Password: password},
+	{Name: "sales-two@example.com", APIKey: "4a1c0f5be2d1103", APISecret: "twocus0secret03a", Password: password},
+	{Name: "stock@example.com", APIKey: "4a1c0f5be2d1104", APISecret: "stock00secret04a", Password: password},
+	{Name: "nobody@example.com", APIKey: "4a1c0f5be2d1105", APISecret: "nobody0secret05a", Password: password},
+	{Name: "manager@example.com", APIKey: "4a1c0f5be2d1107", APISecret: "manager0secret7a", Password: password},
 }
 
 // bundle is one erpgraph with all behind it.
@@ -60,6 +64,9 @@ type bundle struct {
 	siteURL string
 	db      *postgres.DB
 	url     string
+	log     *logBuffer
+	// cut tells that the database can't be reached any more.
+	cut bool
 }
 
 // options bend a bundle.
@@ -69,6 +76,11 @@ type options struct {
 	noDB   bool // a database that can't be reached
 	// site is used instead of a fresh one.
 	site *simulator.Server
+	// beside is a bundle whose site, database and public address are shared: another
+	// process of the same service.
+	beside *bundle
+	// signIn lets users sign in at the site; it needs a site of its own.
+	signIn bool
 	// log takes the server's log.
 	log io.Writer
 	// between stands between erpgraph and the site.
@@ -105,28 +117,15 @@ func reading(tb testing.TB, opts options) *bundle {
 // setup starts an App over the recorded site and a fresh database schema.
 func setup(tb testing.TB, opts options) *bundle {
 	tb.Helper()
-	b := &bundle{site: opts.site}
-	var err error
-	if b.site == nil {
-		if b.site, err = newSite(); err != nil {
-			tb.Fatal(err)
-		}
+	b := &bundle{site: opts.site, log: &logBuffer{}}
+	if opts.beside != nil {
+		b.site, b.siteURL, opts.signIn = opts.beside.site, opts.beside.siteURL, true
+		opts.app.DB = postgrestest.Again(tb, opts.beside.db)
 	}
-	handler := b.site.Handler()
-	if opts.between != nil {
-		handler = opts.between(handler)
-	}
-	site := httptest.NewServer(handler)
-	tb.Cleanup(site.Close)
-	b.siteURL = site.URL
-	cfg, err := app.DefaultConfig()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	cfg.ERPNextURL, cfg.Introspection = site.URL, true
-	if opts.config != nil {
-		opts.config(&cfg)
-	}
+	b.startSite(tb, opts)
+	graph := httptest.NewUnstartedServer(nil)
+	b.url = "http://" + graph.Listener.Addr().String()
+	cfg := b.config(tb, opts)
 	switch {
 	case opts.app.DB != nil:
 		b.db = opts.app.DB
@@ -141,23 +140,75 @@ func setup(tb testing.TB, opts options) *bundle {
 	if opts.app.HTTPClient == nil {
 		opts.app.HTTPClient = &http.Client{Transport: transport}
 	}
-	log := slog.New(slog.DiscardHandler)
+	var out io.Writer = b.log
 	if opts.log != nil {
-		log = slog.New(slog.NewJSONHandler(opts.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		out = io.MultiWriter(b.log, opts.log)
 	}
+	log := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	a, err := app.New(tb.Context(), cfg, log, opts.app)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() {
+		b.searchSecrets(tb)
 		if err := a.Close(); err != nil {
 			tb.Errorf("close: %v", err)
 		}
 	})
-	graph := httptest.NewServer(a.Handler())
+	graph.Config.Handler = a.Handler()
+	graph.Start()
 	tb.Cleanup(graph.Close)
-	b.url = graph.URL
 	return b
+}
+
+// startSite serves the bundle's site, unless another bundle does.
+func (b *bundle) startSite(tb testing.TB, opts options) {
+	tb.Helper()
+	if b.siteURL != "" {
+		return
+	}
+	if b.site == nil {
+		var err error
+		if b.site, err = newSite(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	handler := b.site.Handler()
+	if opts.between != nil {
+		handler = opts.between(handler)
+	}
+	site := httptest.NewServer(handler)
+	tb.Cleanup(site.Close)
+	b.siteURL = site.URL
+}
+
+// The OAuth Client that users sign in with.
+const clientID, clientSecret = "erpgraph-e2e", "e2e0client0secret"
+
+func (b *bundle) config(tb testing.TB, opts options) app.Config {
+	tb.Helper()
+	cfg, err := app.DefaultConfig()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cfg.ERPNextURL, cfg.Introspection, cfg.PublicURL = b.siteURL, true, b.url
+	if opts.beside != nil {
+		cfg.PublicURL = opts.beside.url
+	}
+	if opts.signIn {
+		cfg.ClientID, cfg.ClientSecret, cfg.SessionKeys = clientID, clientSecret, sessionKey
+	}
+	if opts.signIn && opts.beside == nil {
+		if err := b.site.AddClient(simulator.OAuthClient{
+			ID: clientID, Secret: clientSecret, RedirectURI: b.url + "/auth/callback", Scopes: "all openid",
+		}); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if opts.config != nil {
+		opts.config(&cfg)
+	}
+	return cfg
 }
 
 // answer is a GraphQL response.
@@ -180,7 +231,6 @@ type answer struct {
 			} `json:"requests"`
 			Statements []struct {
 				Type string `json:"type"`
-				Rows int    `json:"rows"`
 			} `json:"statements"`
 		} `json:"upstream"`
 	} `json:"extensions"`
@@ -190,6 +240,9 @@ type answer struct {
 
 // buffers keeps the tests' own allocations out of the benchmarks' way.
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// withCookie begins a credential that is a session's cookie and no header.
+const withCookie = "cookie "
 
 // query sends a query with a credential ("" for none), traced.
 func (b *bundle) query(tb testing.TB, credential, query string, variables map[string]any) answer {
@@ -204,7 +257,9 @@ func (b *bundle) query(tb testing.TB, credential, query string, variables map[st
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Erpgraph-Trace", "1")
-	if credential != "" {
+	if cookie, ok := strings.CutPrefix(credential, withCookie); ok {
+		req.Header.Set("Cookie", cookie)
+	} else if credential != "" {
 		req.Header.Set("Authorization", credential)
 	}
 	res, err := http.DefaultClient.Do(req)
@@ -223,6 +278,12 @@ func (b *bundle) query(tb testing.TB, credential, query string, variables map[st
 		tb.Fatalf("%v in %s", err, out.raw)
 	}
 	return out
+}
+
+// meet makes the caller known, which a later query then need not ask for.
+func (b *bundle) meet(tb testing.TB, credential string) {
+	tb.Helper()
+	b.query(tb, credential, `{ me { user } }`, nil).into(tb, new(any))
 }
 
 // into decodes the data of an answer that must have no errors.

@@ -19,7 +19,7 @@ func TestCallersNeverMix(t *testing.T) {
 		requests = 1000
 		each     = 3 // customers for each user
 	)
-	b := setup(t, options{})
+	b := setup(t, options{signIn: true})
 	all := b.restList(t, admin, "Customer", []string{"name"}, nil)
 	orders := b.restList(t, admin, "Sales Order", []string{"name", "customer"}, nil)
 	type caller struct {
@@ -31,7 +31,7 @@ func TestCallersNeverMix(t *testing.T) {
 		p := caller{credential: fmt.Sprintf("token key%02d:secret%02d", u, u)}
 		user := fmt.Sprintf("user%02d@example.com", u)
 		if err := b.site.AddUser(simulator.User{
-			Name: user, Roles: []string{"Sales User"}, APIKey: fmt.Sprintf("key%02d", u), APISecret: fmt.Sprintf("secret%02d", u),
+			Name: user, Roles: []string{"Sales User"}, APIKey: fmt.Sprintf("key%02d", u), APISecret: fmt.Sprintf("secret%02d", u), Password: password,
 		}); err != nil {
 			t.Fatal(err)
 		}
@@ -45,6 +45,9 @@ func TestCallersNeverMix(t *testing.T) {
 			if slices.Contains(p.customers, o.text("customer")) {
 				p.orders = append(p.orders, o.text("name"))
 			}
+		}
+		if u%5 == 0 { // some have signed in
+			p.credential = b.signIn(t, user).credential(t)
 		}
 		people = append(people, p)
 	}

@@ -25,6 +25,7 @@ import (
 	"erpgraph/internal/frappe"
 	"erpgraph/internal/httpapi"
 	"erpgraph/internal/postgres"
+	"erpgraph/internal/session"
 	"erpgraph/loaders"
 	"erpgraph/migrations"
 	"erpgraph/resolvers"
@@ -32,12 +33,7 @@ import (
 	"erpgraph/web"
 )
 
-const (
-	// proofTime is how long an accepted credential may read local rows without being
-	// asked about again.
-	proofTime = time.Minute
-	drainTime = 10 * time.Second
-)
+const drainTime = 10 * time.Second
 
 // App is a running erpgraph.
 type App struct {
@@ -47,6 +43,9 @@ type App struct {
 	frappe   *frappe.Client
 	site     *loaders.Site
 	registry *doctype.Registry
+	callers  *auth.Directory
+	// sessions are those of users who signed in; nil where nobody can.
+	sessions *session.Manager
 	handler  http.Handler
 	migrated atomic.Bool
 	// reached tells that ERPNext has answered since the start.
@@ -66,6 +65,9 @@ type Options struct {
 	HTTPClient *http.Client
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// SocketCheck is how often ERPNext is asked whether a socket's caller still counts;
+	// 0 is httpapi's default.
+	SocketCheck time.Duration
 }
 
 // New opens the database and puts the parts together. Close ends it.
@@ -93,6 +95,9 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, opts Options) (*App,
 			return nil, fmt.Errorf("open the database: %w", err)
 		}
 	}
+	if err := a.setUpCallers(opts); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
 	if err := a.assemble(opts); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
@@ -106,7 +111,7 @@ func (a *App) assemble(opts Options) error {
 		Registry: a.registry,
 		Loaders: loaders.Config{
 			Upstream: a.frappe, Local: a.db, Site: a.site,
-			Proofs: loaders.NewProofs(proofTime, opts.Now), MaxCalls: a.cfg.MaxUpstreamCalls, Now: opts.Now,
+			Callers: a.callers, MaxCalls: a.cfg.MaxUpstreamCalls, Now: opts.Now,
 		},
 		Credential: credential,
 		FileURL:    a.cfg.fileURL,
@@ -130,6 +135,7 @@ func (a *App) assemble(opts Options) error {
 		Introspection: a.cfg.Introspection,
 		Limits: httpapi.Limits{
 			BodyBytes: a.cfg.MaxBody, Depth: a.cfg.MaxDepth, Cost: a.cfg.MaxCost, Time: a.cfg.OperationTimeout,
+			SocketCheck: opts.SocketCheck,
 		},
 		Hooks: httpapi.Hooks{
 			AroundResponses: func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
@@ -141,8 +147,15 @@ func (a *App) assemble(opts Options) error {
 			},
 			Trace: func(ctx context.Context) any { return traceOf(ctx).report() },
 		},
-		Playground: playground,
-		Files:      fileHandler(a.frappe),
+		Authenticate: a.authenticate,
+		Admit:        a.admit,
+		Alive:        a.alive,
+		User:         a.user,
+		Auth:         a.signIn(),
+		Origins:      a.cfg.Origins,
+		PublicURL:    a.cfg.PublicURL,
+		Playground:   playground,
+		Files:        fileHandler(a.frappe),
 		Ready: []httpapi.ReadyCheck{
 			{Name: "postgres", Required: true, Check: a.checkPostgres},
 			{Name: "erpnext", Check: a.checkERPNext},
@@ -191,6 +204,9 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.prepare(ctx) })
 	group.Go(func() error { return httpapi.Serve(ctx, listener, a.handler, drainTime, a.log) })
+	if a.sessions != nil {
+		group.Go(func() error { return a.sessions.Run(ctx) })
+	}
 	return group.Wait()
 }
 
@@ -276,6 +292,12 @@ func (a *App) checkStart(context.Context) error {
 
 // Close ends what New opened.
 func (a *App) Close() error {
+	if a.sessions != nil {
+		a.sessions.Close() // a refresh under way has yet to be written
+	}
+	if a.callers != nil {
+		a.callers.Close()
+	}
 	if a.frappe != nil {
 		a.frappe.Close()
 	}

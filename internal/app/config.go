@@ -10,19 +10,32 @@ import (
 	"github.com/alecthomas/kong"
 
 	"erpgraph/internal/frappe"
+	"erpgraph/internal/httpapi"
 )
 
 // Config is every setting of `serve`: an environment variable and a flag each. The
 // help texts are the reference; docs/configuration.md shows them.
 type Config struct {
 	ERPNextURL string `name:"erpnext-url" env:"ERPNEXT_URL" help:"The ERPNext site, such as https://erp.example.com. Required."`
-	ServiceKey string `name:"erpnext-service-key" env:"ERPNEXT_SERVICE_KEY" help:"API key of a service account, key:secret. Optional: it is only used to ask for the site's version at start."`
+	// SiteURL is where browsers find the site, which in a cluster may be another address
+	// than the one that calls go to.
+	SiteURL    string `name:"erpnext-public-url" env:"ERPNEXT_PUBLIC_URL" help:"The ERPNext site as browsers reach it, where users sign in. Default: ERPNEXT_URL."`
+	ServiceKey string `name:"erpnext-service-key" env:"ERPNEXT_SERVICE_KEY" help:"API key of a service account, key:secret. Optional: with it erpgraph asks for the site's version, and refuses users who were disabled in ERPNext."`
+
+	ClientID     string `name:"erpnext-oauth-client-id" env:"ERPNEXT_OAUTH_CLIENT_ID" help:"OAuth Client of the site that users sign in with; erpgraph setup makes one. Optional: without it there is no sign-in, and callers bring a credential of their own."`
+	ClientSecret string `name:"erpnext-oauth-client-secret" env:"ERPNEXT_OAUTH_CLIENT_SECRET" help:"The secret of that OAuth Client."`
+	// SessionKeys seal the tokens of sessions; the newest comes first.
+	SessionKeys     string        `name:"session-keys" env:"SESSION_KEYS" help:"Keys that encrypt the tokens of signed-in users: 32 random bytes in base64 each, separated by commas, the newest first. Required with sign-in and DATABASE_URL; else one is made and kept in the data directory."`
+	SessionLifetime time.Duration `name:"session-lifetime" env:"SESSION_LIFETIME" default:"168h" help:"How long a sign-in lasts at most."`
+	SessionIdle     time.Duration `name:"session-idle" env:"SESSION_IDLE" default:"24h" help:"How long a sign-in lasts without being used."`
 
 	DatabaseURL string `name:"database-url" env:"DATABASE_URL" help:"PostgreSQL of the custom app, postgres://user:password@host/db. Optional: without it an embedded PostgreSQL runs in the data directory."`
-	DataDir     string `name:"data-dir" env:"DATA_DIR" default:".erpgraph" help:"Where the embedded PostgreSQL keeps its data."`
+	DataDir     string `name:"data-dir" env:"DATA_DIR" default:".erpgraph" help:"Where the embedded PostgreSQL keeps its data, and a session key that was made."`
 
 	Listen    string `name:"listen" env:"LISTEN" default:"127.0.0.1:8080" help:"Address to serve on."`
-	PublicURL string `name:"public-url" env:"PUBLIC_URL" help:"The address that clients use, such as https://graph.example.com, for links to files. Default: http:// and the listen address."`
+	PublicURL string `name:"public-url" env:"PUBLIC_URL" help:"The address that clients use, such as https://graph.example.com, for links to files and the way back from signing in. Default: http:// and the listen address."`
+	// Origins are the foreign pages that may read answers with their user's session.
+	Origins []string `name:"cors-origins" env:"CORS_ORIGINS" sep:"," help:"Origins of browser apps on other hosts that may call the graph, such as https://app.example.com, separated by commas. Default: none."`
 
 	Introspection bool `name:"introspection" env:"INTROSPECTION" help:"Let clients ask for the schema (GraphiQL and code generators need it)."`
 
@@ -50,16 +63,12 @@ func (c *Config) check() error {
 	if c.ERPNextURL == "" {
 		return &SettingError{"ERPNEXT_URL", "is not set; it is the address of the ERPNext site that documents are read from, such as https://erp.example.com"}
 	}
-	for name, value := range map[string]string{"ERPNEXT_URL": c.ERPNextURL, "PUBLIC_URL": c.PublicURL} {
+	for name, value := range map[string]string{"ERPNEXT_URL": c.ERPNextURL, "ERPNEXT_PUBLIC_URL": c.SiteURL, "PUBLIC_URL": c.PublicURL} {
 		if value == "" {
 			continue
 		}
-		u, err := url.Parse(value)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-			return &SettingError{name, "must be an address that begins with http:// or https://"}
-		}
-		if u.User != nil {
-			return &SettingError{name, "must not contain a user or password"}
+		if err := checkAddress(name, value); err != nil {
+			return err
 		}
 	}
 	if c.ServiceKey != "" {
@@ -70,8 +79,64 @@ func (c *Config) check() error {
 	if c.PublicURL == "" {
 		c.PublicURL = "http://" + reachable(c.Listen)
 	}
-	c.PublicURL, c.ERPNextURL = strings.TrimRight(c.PublicURL, "/"), strings.TrimRight(c.ERPNextURL, "/")
+	if c.SiteURL == "" {
+		c.SiteURL = c.ERPNextURL
+	}
+	for _, address := range []*string{&c.PublicURL, &c.ERPNextURL, &c.SiteURL} {
+		*address = strings.TrimRight(*address, "/")
+	}
+	for _, origin := range c.Origins {
+		if !httpapi.IsOrigin(origin) {
+			return &SettingError{"CORS_ORIGINS", fmt.Sprintf("%q is no origin; write scheme and host as the browser does, such as https://app.example.com, without a path or a slash at the end", origin)}
+		}
+	}
+	return c.checkSignIn()
+}
+
+// checkAddress holds an address to what can be called and shown.
+func checkAddress(setting, value string) error {
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "":
+		return &SettingError{setting, "must be an address that begins with http:// or https://"}
+	case u.User != nil:
+		return &SettingError{setting, "must not contain a user or password"}
+	}
 	return nil
+}
+
+// signIn tells whether users can sign in with ERPNext.
+func (c *Config) signIn() bool { return c.ClientID != "" }
+
+// checkSignIn holds the settings of sign-in together: half of them would look as if it
+// worked.
+func (c *Config) checkSignIn() error {
+	switch {
+	case c.ClientID == "" && c.ClientSecret == "":
+		return nil
+	case c.ClientID == "":
+		return &SettingError{"ERPNEXT_OAUTH_CLIENT_ID", "is not set, but ERPNEXT_OAUTH_CLIENT_SECRET is; sign-in needs both"}
+	case c.ClientSecret == "":
+		return &SettingError{"ERPNEXT_OAUTH_CLIENT_SECRET", "is not set, but ERPNEXT_OAUTH_CLIENT_ID is; sign-in needs both"}
+	case c.SessionKeys == "" && c.DatabaseURL != "":
+		return &SettingError{"SESSION_KEYS", "is not set; with DATABASE_URL other processes read the same sessions, so all need the same key, made with: openssl rand -base64 32"}
+	case c.SessionLifetime <= 0 || c.SessionIdle <= 0:
+		return &SettingError{"SESSION_LIFETIME, SESSION_IDLE", "must be longer than nothing"}
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err == nil && !httpapi.IsOrigin(c.PublicURL) {
+		return &SettingError{"PUBLIC_URL", "must be scheme and host as browsers write them for sign-in: in lower case, without a path and without the scheme's own port"}
+	}
+	if err != nil || u.Scheme != "https" && !isLoopback(u.Hostname()) {
+		return &SettingError{"PUBLIC_URL", "must begin with https:// for sign-in: the browser keeps the session's cookie for encrypted connections only (http:// is allowed on this machine alone)"}
+	}
+	return nil
+}
+
+// isLoopback tells whether a host is this machine.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // reachable is a listen address as a client on this machine writes it.
@@ -89,7 +154,7 @@ func reachable(listen string) string {
 // fileURL makes the absolute address of an attached file. Private files are served by
 // erpgraph with the caller's credential; public ones are ERPNext's own.
 func (c *Config) fileURL(path string) string {
-	base := c.ERPNextURL
+	base := c.SiteURL
 	if strings.HasPrefix(path, "/private/") {
 		base = c.PublicURL
 	}

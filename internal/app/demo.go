@@ -68,19 +68,21 @@ func runDemo(ctx context.Context, cfg demoConfig, stdout, stderr io.Writer) erro
 	if cfg.Verbose {
 		level = "info"
 	}
-	site, err := startSite(ctx, cfg.ERPNextListen)
+	listener, err := listen(ctx, "--listen", cfg.Listen)
 	if err != nil {
 		return err
 	}
-	listener, err := listen(ctx, "--listen", cfg.Listen)
+	graph := "http://" + listener.Addr().String()
+	site, err := startSite(ctx, cfg.ERPNextListen, graph)
 	if err != nil {
-		return errors.Join(err, site.listener.Close())
+		return errors.Join(err, listener.Close())
 	}
 	settings, err := DefaultConfig()
 	if err != nil {
 		return err
 	}
-	settings.ERPNextURL, settings.ServiceKey = site.url, "service:demo"
+	settings.ERPNextURL, settings.ServiceKey, settings.PublicURL = site.url, "service:demo", graph
+	settings.ClientID, settings.ClientSecret = site.client.ID, site.client.Secret
 	settings.Listen, settings.DataDir, settings.Introspection = listener.Addr().String(), cfg.DataDir, true
 	settings.LogLevel = level
 	log := NewLogger(stderr, settings)
@@ -99,7 +101,7 @@ func runDemo(ctx context.Context, cfg demoConfig, stdout, stderr io.Writer) erro
 		if err := a.meetSite(ctx); err != nil {
 			return err
 		}
-		announce(stdout, "http://"+listener.Addr().String(), site.url)
+		announce(stdout, graph, site.url)
 		return nil
 	})
 	err = group.Wait()
@@ -114,14 +116,17 @@ type demoSite struct {
 	listener net.Listener
 	handler  http.Handler
 	url      string
+	client   simulator.OAuthClient // what erpgraph signs users in with
 }
 
-func startSite(ctx context.Context, address string) (demoSite, error) {
+// startSite starts the simulated ERPNext, which lets the graph sign users in.
+func startSite(ctx context.Context, address, graph string) (demoSite, error) {
 	options, err := simulator.Demo()
 	if err != nil {
 		return demoSite{}, fmt.Errorf("load the demo's documents: %w", err)
 	}
 	options.Logger = slog.New(slog.DiscardHandler)
+	options.Clients[0].RedirectURI = graph + "/auth/callback"
 	server, err := simulator.New(options)
 	if err != nil {
 		return demoSite{}, fmt.Errorf("simulate ERPNext: %w", err)
@@ -130,12 +135,13 @@ func startSite(ctx context.Context, address string) (demoSite, error) {
 	if err != nil {
 		return demoSite{}, err
 	}
-	return demoSite{listener: listener, handler: server.Handler(), url: "http://" + listener.Addr().String()}, nil
+	return demoSite{listener: listener, handler: server.Handler(), url: "http://" + listener.Addr().String(), client: options.Clients[0]}, nil
 }
 
 func demoPage() web.Options {
 	page := web.Options{
 		DefaultQuery:   demoQuery,
+		SignIn:         true,
 		DefaultHeaders: map[string]string{"Authorization": "token " + demoUsers[0].key + ":demo", "X-Erpgraph-Trace": "1"},
 	}
 	for _, u := range demoUsers {
@@ -152,6 +158,7 @@ func announce(w io.Writer, graph, erpnext string) {
 	for _, u := range demoUsers {
 		fmt.Fprintf(&b, "  %-24s %-20s %s\n", u.user, "token "+u.key+":demo", u.sees)
 	}
+	b.WriteString("\nOr log in with ERPNext in GraphiQL, as one of them, password demo.\n")
 	fmt.Fprintf(&b, "\nTry:\n\n  curl -s %s/graphql -H 'Content-Type: application/json' -H 'Authorization: token sales:demo' \\\n", graph)
 	b.WriteString(`    -d '{"query":"{ salesOrders(first: 2) { nodes { name grandTotal customer { customerName } } } }"}'` + "\n\nStop with Ctrl-C.\n")
 	_, _ = io.WriteString(w, b.String())

@@ -15,8 +15,9 @@ import (
 
 // commands is the command line.
 type commands struct {
-	Serve Config     `cmd:"" help:"Serve the graph over an ERPNext site."`
-	Demo  demoConfig `cmd:"" help:"Try erpgraph: a simulated ERPNext, an embedded PostgreSQL, example rows. Nothing to set up."`
+	Serve Config      `cmd:"" help:"Serve the graph over an ERPNext site."`
+	Setup setupConfig `cmd:"" help:"Let users sign in with ERPNext: create or update its OAuth Client for this service."`
+	Demo  demoConfig  `cmd:"" help:"Try erpgraph: a simulated ERPNext, an embedded PostgreSQL, example rows. Nothing to set up."`
 }
 
 // Main runs a subcommand and gives the exit code: 0 after a clean stop, 1 when
@@ -46,6 +47,8 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch parsed.Command() {
 	case "demo":
 		err = runDemo(ctx, c.Demo, stdout, stderr)
+	case "setup":
+		err = runSetup(ctx, c.Setup, stdout, stderr)
 	default:
 		err = runServe(ctx, c.Serve, stderr)
 	}
@@ -72,7 +75,7 @@ func runServe(ctx context.Context, cfg Config, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	a, err := New(ctx, cfg, log, Options{Playground: web.Options{DefaultQuery: demoQuery}, Progress: progress(stderr)})
+	a, err := New(ctx, cfg, log, Options{Playground: web.Options{DefaultQuery: demoQuery, SignIn: cfg.signIn()}, Progress: progress(stderr)})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

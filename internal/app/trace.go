@@ -35,9 +35,10 @@ type traceRequest struct {
 	Retry   bool     `json:"retry,omitempty"`
 }
 
+// traceStatement has no number of rows: among those that a statement reads are some that
+// the caller may not see.
 type traceStatement struct {
 	Type string  `json:"type"`
-	Rows int     `json:"rows"`
 	MS   float64 `json:"ms"`
 }
 
@@ -79,7 +80,7 @@ func (t *trace) call(c frappe.Call) {
 func (t *trace) statement(s postgres.Statement) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.statements = append(t.statements, traceStatement{Type: s.Type, Rows: s.Rows, MS: ms(s.Duration)})
+	t.statements = append(t.statements, traceStatement{Type: s.Type, MS: ms(s.Duration)})
 }
 
 func (t *trace) report() traceReport {

@@ -1,16 +1,21 @@
-// Package httpapi is the door of erpgraph: the router, GraphQL over HTTP by its
-// specification, the limits of one operation, the error presenter, the log line
-// of each operation, and health.
+// Package httpapi is the door of erpgraph: the router, GraphQL over HTTP and over
+// WebSocket by their specifications, the limits of one operation, what browsers may do
+// with a session, the error presenter, the log line of each operation, and health.
 //
 // It knows a graphql.ExecutableSchema and a few hooks, never resolvers, loaders
 // or the upstream client. A request passes, in this order: request id and panic
-// guard (router.go) → content negotiation (negotiate.go) → credential → a slot
-// (slots.go) → parameters (request.go) → document: size, tokens, shape,
-// validity (document.go, shape.go) → operation: introspection, cost, the
+// guard (router.go) → CORS (cors.go) → content negotiation (negotiate.go) → caller
+// (callers.go) and, for a session's cookie, the rules against forgery (csrf.go) →
+// parameters (request.go) → a slot (slots.go) → admission → document: size, tokens,
+// shape, validity (document.go, shape.go) → operation: introspection, cost, the
 // engine's own plan (executor.go, cost.go) → execution → errors made public
 // (errors.go) → response (response.go) and one log line (oplog.go).
 //
 // GraphQL over HTTP means https://graphql.github.io/graphql-over-http/draft/.
-// WebSocket and SSE are not served yet; their transports take the same
-// graphql.GraphExecutor (executor.go), so limits and errors hold for them too.
+//
+// A WebSocket is the same from the caller on: socket.go answers the handshake,
+// socket_conn.go reads, writes and keeps time, socket_caller.go settles who it is,
+// socket_operation.go runs operations, socket_protocol.go has the messages of
+// graphql-transport-ws. All transports share one graphql.GraphExecutor (executor.go), so
+// limits and errors hold for each.
 package httpapi

@@ -31,7 +31,12 @@ const (
 // presenter turns every error into its public form. Only an *apierror.Error has
 // a text for clients; of the rest they learn that it was an internal error, and
 // the log learns the cause under the request id.
-type presenter struct{ log *slog.Logger }
+type presenter struct {
+	log *slog.Logger
+	// signIn is where a person can sign in, "" where nobody can. It is told with
+	// UNAUTHENTICATED, as extensions.loginUrl.
+	signIn string
+}
 
 // present is the ErrorPresenterFunc of execution.
 func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
@@ -94,6 +99,9 @@ func (p presenter) fill(ctx context.Context, out *gqlerror.Error, public *apierr
 	}
 	out.Message = public.Message
 	out.Extensions = public.Public()
+	if public.Code == apierror.Unauthenticated && p.signIn != "" {
+		out.Extensions["loginUrl"] = p.signIn
+	}
 	if id, err := RequestID(ctx); err == nil {
 		out.Extensions["requestId"] = id
 	}

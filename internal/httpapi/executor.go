@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 
 	"github.com/99designs/gqlgen/graphql"
 	gqlgen "github.com/99designs/gqlgen/graphql/executor"
@@ -25,14 +26,14 @@ type executor struct {
 
 var _ graphql.GraphExecutor = (*executor)(nil)
 
-func newExecutor(o Options) *executor {
+func newExecutor(o Options, p presenter) *executor {
 	e := &executor{
 		Executor:      gqlgen.New(o.Schema),
 		documents:     newDocuments(o.Schema.Schema(), o.Limits, o.Introspection),
 		limits:        o.Limits,
 		introspection: o.Introspection,
 		before:        o.Hooks.BeforeExecute,
-		presenter:     presenter{log: o.Logger},
+		presenter:     p,
 	}
 	e.SetQueryCache(preparedCache{})
 	e.SetErrorPresenter(e.presenter.present)
@@ -136,6 +137,8 @@ func isReadOnly(ctx context.Context) bool {
 
 // traceKey marks a request that asked for extensions.upstream.
 type traceKey struct{}
+
+func asksForTrace(r *http.Request) bool { return r.Header.Get("X-Erpgraph-Trace") == "1" }
 
 // TraceRequested reports whether the request asked for extensions.upstream, so
 // that the engine need not record what nobody reads.

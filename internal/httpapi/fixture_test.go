@@ -37,7 +37,7 @@ type Query {
   groups(first: Int = 500): [Customer!]
 }
 type Mutation { change(name: String): String }
-type Subscription { changed: String }
+type Subscription { changed(name: String): String }
 input Limit { max: Int! }
 type Customer { name: String! tags: [String!]! rows: [Row!]! group: Customer orders(first: Int): CustomerConnection! }
 type Row { idx: Int item: Customer }
@@ -112,9 +112,45 @@ func executable(t testing.TB, resolvers map[string]resolver) graphql.ExecutableS
 	return &graphql.ExecutableSchemaMock{
 		SchemaFunc:     func() *ast.Schema { return schema },
 		ComplexityFunc: func(context.Context, string, string, int, map[string]any) (int, bool) { return 0, false },
-		ExecFunc: func(context.Context) graphql.ResponseHandler {
+		ExecFunc: func(ctx context.Context) graphql.ResponseHandler {
+			if graphql.GetOperationContext(ctx).Operation.Operation == ast.Subscription {
+				return subscribe(ctx, all)
+			}
 			return func(ctx context.Context) *graphql.Response { return &graphql.Response{Data: execute(ctx, all)} }
 		},
+	}
+}
+
+// events is what the resolver of a subscription's field gives; each is made in the
+// context of its own response, as a generated schema resolves what is below the field.
+type events <-chan func(ctx context.Context) any
+
+// subscribe is the source of a subscription, as gqlgen generates it: errors of the
+// resolver go to ctx, a closed channel ends it.
+func subscribe(ctx context.Context, resolvers map[string]resolver) graphql.ResponseHandler {
+	op := graphql.GetOperationContext(ctx)
+	f := graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Subscription"})[0]
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: "Subscription", Field: f, Args: f.ArgumentMap(op.Variables)})
+	value, err := resolvers[f.Name](ctx, f.ArgumentMap(op.Variables))
+	source, ok := value.(events)
+	if err != nil || !ok {
+		graphql.AddError(ctx, err)
+		return nil
+	}
+	return func(ctx context.Context) *graphql.Response {
+		select {
+		case event, ok := <-source:
+			if !ok {
+				return nil
+			}
+			data, err := json.Marshal(map[string]any{f.Alias: event(ctx)})
+			if err != nil {
+				panic(err)
+			}
+			return &graphql.Response{Data: data}
+		case <-ctx.Done():
+			return nil
+		}
 	}
 }
 

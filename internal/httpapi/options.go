@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
+
+	"erpgraph/internal/auth"
 )
 
 // Options is what the composition root gives. Only Schema is required.
@@ -19,6 +21,33 @@ type Options struct {
 	Introspection bool
 	// Hooks connects the engine.
 	Hooks Hooks
+
+	// Authenticate finds the caller of a request: nobody and no error when it carries no
+	// credential, an UNAUTHENTICATED *apierror.Error when it carries one that does not
+	// count. A header must win over a cookie. nil is auth.FromHeader.
+	Authenticate func(r *http.Request) (auth.Identity, error)
+	// Admit refuses callers whom nothing should be done for, such as disabled users. It
+	// is asked for each operation, once it has its slot, and for each file; never for
+	// nobody. nil lets everybody in.
+	Admit func(ctx context.Context, id auth.Identity) error
+	// Alive is asked every Limits.SocketCheck for each open socket that has a caller.
+	// UNAUTHENTICATED closes the socket with 4401; other errors say nothing about the
+	// caller and are ignored until the next time. nil asks nothing.
+	Alive func(ctx context.Context, id auth.Identity) error
+	// User names whom a credential belongs to. It is asked when a socket's caller is
+	// known and when another credential is handed over on it, which must be of the same
+	// user. nil refuses such handovers.
+	User func(ctx context.Context, id auth.Identity) (string, error)
+	// Auth serves /auth/*, the browser's sign-in at /auth/login among it; nil leaves it
+	// out. It protects itself against forged requests.
+	Auth http.Handler
+	// PublicURL is the address under which browsers know the service: its origin may use
+	// a session's cookie. Empty: the host that a request was sent to.
+	PublicURL string
+	// Origins are the further origins that may use a session's cookie and read answers
+	// (CORS), each exactly as a browser sends it: https://app.example.com.
+	Origins []string
+
 	// Playground serves GET / and GET /playground/*, its files; nil leaves both out.
 	// It may replace the Content-Security-Policy header.
 	Playground http.Handler
@@ -48,7 +77,7 @@ type Hooks struct {
 
 // Limits bounds one request. A zero field takes the value of DefaultLimits.
 type Limits struct {
-	// BodyBytes bounds the body of a POST.
+	// BodyBytes bounds the body of a POST, and a message on a socket.
 	BodyBytes int64
 	// DocumentTokens bounds the GraphQL document in lexical tokens, comments included.
 	DocumentTokens int
@@ -75,6 +104,24 @@ type Limits struct {
 	QueueTime time.Duration
 	// CacheBytes bounds the parsed documents kept, by the length of their text.
 	CacheBytes int
+
+	// Sockets bounds the open sockets of this process, SocketsPerCaller those of one
+	// credential; an eighth of Sockets may be open without one.
+	Sockets, SocketsPerCaller int
+	// SocketOperations bounds what runs at once on one socket, subscriptions included.
+	SocketOperations int
+	// SocketInit is how long a client may take for connection_init.
+	SocketInit time.Duration
+	// SocketPing is how often the client is asked for a sign of life, and how long it
+	// may take for it.
+	SocketPing time.Duration
+	// SocketWrite is how long a client may take to read one message, or to let those
+	// before it through.
+	SocketWrite time.Duration
+	// SocketCheck is how often Options.Alive is asked.
+	SocketCheck time.Duration
+	// SocketLifetime is how long a socket may stay open.
+	SocketLifetime time.Duration
 }
 
 // DefaultLimits returns the limits that hold when nothing is set. Cost leaves
@@ -95,6 +142,15 @@ func DefaultLimits() Limits {
 		Concurrent:     256,
 		QueueTime:      2 * time.Second,
 		CacheBytes:     4 << 20,
+
+		Sockets:          10_000,
+		SocketsPerCaller: 200,
+		SocketOperations: 100,
+		SocketInit:       10 * time.Second,
+		SocketPing:       25 * time.Second,
+		SocketWrite:      10 * time.Second,
+		SocketCheck:      15 * time.Second,
+		SocketLifetime:   12 * time.Hour,
 	}
 }
 
@@ -113,6 +169,14 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.Concurrent, d.Concurrent)
 	setDefault(&l.QueueTime, d.QueueTime)
 	setDefault(&l.CacheBytes, d.CacheBytes)
+	setDefault(&l.Sockets, d.Sockets)
+	setDefault(&l.SocketsPerCaller, d.SocketsPerCaller)
+	setDefault(&l.SocketOperations, d.SocketOperations)
+	setDefault(&l.SocketInit, d.SocketInit)
+	setDefault(&l.SocketPing, d.SocketPing)
+	setDefault(&l.SocketWrite, d.SocketWrite)
+	setDefault(&l.SocketCheck, d.SocketCheck)
+	setDefault(&l.SocketLifetime, d.SocketLifetime)
 	return l
 }
 
@@ -124,7 +188,8 @@ func setDefault[T int | int64 | time.Duration](field *T, value T) {
 }
 
 // New makes the handler of the whole public surface. The error names the option
-// that is missing.
+// that is missing or wrong. Sockets stay open until their client, their limits, the end
+// of their request's context or Serve ends them.
 func New(o Options) (http.Handler, error) {
 	if o.Schema == nil {
 		return nil, errors.New("httpapi: Options.Schema is required")
@@ -133,5 +198,9 @@ func New(o Options) (http.Handler, error) {
 		o.Logger = slog.Default()
 	}
 	o.Limits = o.Limits.withDefaults()
-	return newRouter(o), nil
+	from, err := newOrigins(o.PublicURL, o.Origins)
+	if err != nil {
+		return nil, err
+	}
+	return newRouter(o, from), nil
 }

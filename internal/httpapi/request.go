@@ -89,7 +89,7 @@ func parseBody(body []byte) (*graphql.RawParams, error) {
 		return nil, badRequest("the request body is not a JSON object")
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
-	raw, err := members(dec)
+	raw, err := members(dec, "the request body")
 	if err != nil {
 		return nil, err
 	}
@@ -99,13 +99,13 @@ func parseBody(body []byte) (*graphql.RawParams, error) {
 	return params(raw)
 }
 
-// members reads the top level of an object, name by name.
-func members(dec *json.Decoder) (map[string]json.RawMessage, error) {
+// members reads the top level of an object, name by name; what says of errors what it is.
+func members(dec *json.Decoder, what string) (map[string]json.RawMessage, error) {
 	notJSON := func(err error) error {
 		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-			return badRequest("the request body is not valid JSON near byte %d", syntax.Offset)
+			return badRequest("%s is not valid JSON near byte %d", what, syntax.Offset)
 		}
-		return badRequest("the request body is not valid JSON: it ends too early")
+		return badRequest("%s is not valid JSON: it ends too early", what)
 	}
 	if _, err := dec.Token(); err != nil {
 		return nil, notJSON(err)
@@ -122,7 +122,7 @@ func members(dec *json.Decoder) (map[string]json.RawMessage, error) {
 			return nil, notJSON(err)
 		}
 		if _, twice := out[name]; twice {
-			return nil, badRequest("the request body has the same member twice")
+			return nil, badRequest("%s has the same member twice", what)
 		}
 		out[name] = value
 	}

@@ -78,21 +78,10 @@ func (a *answer) status(mediaType string) int {
 		return http.StatusOK
 	}
 	code, _ := a.errors[0].Extensions["code"].(string)
-	switch apierror.Code(code) {
-	case apierror.Unauthenticated:
-		return http.StatusUnauthorized
-	case apierror.Forbidden:
-		return http.StatusForbidden
-	case apierror.RateLimited:
-		return http.StatusTooManyRequests
-	case apierror.UpstreamUnavailable:
-		return http.StatusServiceUnavailable
-	case apierror.UpstreamTimeout:
-		return http.StatusGatewayTimeout
-	case apierror.Internal:
-		return http.StatusInternalServerError
+	if apierror.Code(code) == apierror.NotFound {
+		return http.StatusBadRequest // the address was found; what was asked there was not
 	}
-	return http.StatusBadRequest
+	return statusOf(apierror.Code(code))
 }
 
 // writeBody sends a complete body. A client that reads too slowly, or left, is
@@ -108,5 +97,5 @@ func writeBody(w http.ResponseWriter, status int, mediaType string, body []byte)
 	// Not every writer has deadlines; those that have none are tests.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime))
 	w.WriteHeader(status)
-	_, _ = w.Write(body)
+	_, _ = w.Write(body) //nolint:gosec // G705: it is JSON, and nosniff says so
 }

@@ -13,23 +13,38 @@ import (
 	"erpgraph/internal/auth"
 )
 
-// newRouter lays out the public surface. There is no CORS: a browser page of
-// another origin can't read an answer, and as no cookie counts, it can't borrow
-// a caller's rights either.
-func newRouter(o Options) http.Handler {
+// loginPath is where the handler of Options.Auth takes people to sign in.
+const loginPath = "/auth/login"
+
+// newRouter lays out the public surface.
+func newRouter(o Options, from *origins) http.Handler {
 	r := chi.NewRouter()
 	p := presenter{log: o.Logger}
-	r.Use(withRequestID, freshDeadlines, securityHeaders, p.guard, middleware.GetHead)
+	if o.Auth != nil {
+		p.signIn = loginPath
+	}
+	r.Use(withRequestID, freshDeadlines, securityHeaders, p.guard, shareAnswers(from, p), middleware.GetHead)
 	r.NotFound(p.fixed(http.StatusNotFound, apierror.New(apierror.NotFound, "there is nothing at this address; the graph is at /graphql")))
 	r.MethodNotAllowed(p.fixed(http.StatusMethodNotAllowed, apierror.New(apierror.BadUserInput, "this address answers GET and HEAD only")))
 
-	exec := newExecutor(o)
-	r.Handle("/graphql", &transport{exec: exec, limits: o.Limits, slots: newSlots(o.Limits.Concurrent, o.Limits.QueueTime)})
+	exec, who, places := newExecutor(o, p), newCallers(o, from), newSlots(o.Limits.Concurrent, o.Limits.QueueTime)
+	overHTTP := &transport{exec: exec, callers: who, limits: o.Limits, slots: places}
+	overSocket := newSocketHandler(o, exec, who, places)
+	r.HandleFunc("/graphql", func(w http.ResponseWriter, r *http.Request) {
+		if asksForSocket(r) {
+			overSocket.ServeHTTP(w, r)
+			return
+		}
+		overHTTP.ServeHTTP(w, r)
+	})
 
+	if o.Auth != nil {
+		r.Handle("/auth/*", o.Auth)
+	}
 	r.Get("/healthz", alive)
 	r.Get("/readyz", newReadiness(o.Ready, o.Logger).ServeHTTP)
 	if o.Files != nil {
-		r.With(p.identify).Method(http.MethodGet, "/private/files/*", o.Files)
+		r.With(p.identify(who)).Method(http.MethodGet, "/private/files/*", o.Files)
 	}
 	if o.Playground != nil {
 		r.Method(http.MethodGet, "/", o.Playground)
@@ -39,11 +54,17 @@ func newRouter(o Options) http.Handler {
 }
 
 // freshDeadlines lifts the write deadline that an earlier answer set on the same
-// connection (writeBody); net/http itself doesn't.
+// connection (writeBody); net/http itself doesn't. A body must arrive in time, also one
+// that nobody reads: net/http waits for it before it takes the next request. Without a
+// body a deadline would end the request when it passes.
 func freshDeadlines(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
 		// Not every writer has deadlines; those that have none are tests.
-		_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+		_ = control.SetWriteDeadline(time.Time{})
+		if r.ContentLength != 0 {
+			_ = control.SetReadDeadline(time.Now().Add(readTime))
+		}
 		next.ServeHTTP(w, r)
 	})
 }
@@ -109,17 +130,22 @@ func (w *trackedWriter) Write(b []byte) (int, error) {
 func (w *trackedWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // identify puts the caller's identity into the context of a plain handler.
-func (p presenter) identify(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id, err := auth.FromHeader(r.Header)
-		if err != nil {
-			p.write(w, r, http.StatusUnauthorized, err)
-			return
-		}
-		w.Header().Set("Cache-Control", "private, no-store")
-		w.Header().Set("Vary", "Authorization")
-		next.ServeHTTP(w, r.WithContext(auth.With(r.Context(), id)))
-	})
+func (p presenter) identify(who *callers) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "private, no-store")
+			w.Header().Set("Vary", "Authorization, Cookie, Origin, Sec-Fetch-Dest, Sec-Fetch-Mode, Sec-Fetch-Site")
+			id, err := who.identify(r, who.origins.checkDownload)
+			if err == nil {
+				err = who.admit(r.Context(), id)
+			}
+			if err != nil {
+				p.write(w, r, statusOf(apierror.CodeOf(err)), err)
+				return
+			}
+			next.ServeHTTP(w, r.WithContext(auth.With(r.Context(), id)))
+		})
+	}
 }
 
 // fixed always gives the same refusal.

@@ -23,10 +23,14 @@ const statusClientClosed = 499
 
 // transport serves GraphQL over HTTP: one operation for each POST or GET.
 type transport struct {
-	exec   *executor
-	limits Limits
-	slots  *slots
+	exec    *executor
+	callers *callers
+	limits  Limits
+	slots   *slots
 }
+
+// varyGraphQL names the request headers that an answer depends on.
+const varyGraphQL = "Accept, Authorization, Cookie, Origin"
 
 // ServeHTTP answers one operation and writes its log line.
 func (t *transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -35,7 +39,7 @@ func (t *transport) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() { log.write(ctx, t.exec.presenter.log, status) }()
 
 	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("Vary", "Accept, Authorization")
+	w.Header().Set("Vary", varyGraphQL)
 	mediaType, acceptable := negotiate(r.Header.Values("Accept"))
 	if !acceptable {
 		mediaType = plainJSON
@@ -66,13 +70,13 @@ func (t *transport) serve(ctx context.Context, w http.ResponseWriter, r *http.Re
 		return nil, &requestError{status: http.StatusNotAcceptable, err: apierror.New(apierror.BadUserInput,
 			"the Accept header allows neither %s nor %s in utf-8", graphqlJSON, plainJSON)}
 	}
-	id, err := auth.FromHeader(r.Header)
+	id, err := t.callers.identify(r, t.callers.origins.checkForgery)
 	if err != nil {
 		return nil, err
 	}
 	noteUser(ctx, id)
 	ctx = auth.With(ctx, id)
-	ctx = context.WithValue(ctx, traceKey{}, r.Header.Get("X-Erpgraph-Trace") == "1")
+	ctx = context.WithValue(ctx, traceKey{}, asksForTrace(r))
 
 	params, err := t.read(w, r)
 	if err != nil {
@@ -85,6 +89,9 @@ func (t *transport) serve(ctx context.Context, w http.ResponseWriter, r *http.Re
 	defer release()
 	ctx, cancel := context.WithTimeout(ctx, t.limits.Time)
 	defer cancel()
+	if err := t.callers.admit(ctx, id); err != nil {
+		return nil, err
+	}
 	return t.execute(context.WithValue(ctx, readOnlyKey{}, r.Method == http.MethodGet), params)
 }
 
@@ -120,7 +127,7 @@ func (t *transport) execute(ctx context.Context, params *graphql.RawParams) (*an
 	}
 	if op.Operation.Operation == ast.Subscription {
 		return nil, &requestError{status: http.StatusBadRequest, err: apierror.New(apierror.BadUserInput,
-			"a subscription needs a stream; a single GET or POST can't carry it")}
+			"a subscription needs a stream; open a WebSocket here, subprotocol %s", subprotocol)}
 	}
 	responses, ctx := t.exec.DispatchOperation(ctx, op)
 	response := responses(ctx)
@@ -148,7 +155,7 @@ func notAllowed(allow, message string) *requestError {
 // refusal is the answer to a request that was not executed for a reason outside
 // of GraphQL.
 func (t *transport) refusal(ctx context.Context, w http.ResponseWriter, err error) (*answer, int) {
-	status := http.StatusInternalServerError
+	var status int
 	refused, ok := errors.AsType[*requestError](err)
 	switch {
 	case ok:
@@ -162,10 +169,10 @@ func (t *transport) refusal(ctx context.Context, w http.ResponseWriter, err erro
 		case http.StatusRequestEntityTooLarge:
 			w.Header().Set("Connection", "close") // rather than read the rest
 		}
-	case apierror.CodeOf(err) == apierror.Unauthenticated:
-		status = http.StatusUnauthorized
 	case ctx.Err() != nil:
 		status = http.StatusServiceUnavailable
+	default:
+		status = statusOf(apierror.CodeOf(err))
 	}
 	return &answer{errors: gqlerror.List{t.exec.presenter.present(ctx, err)}}, status
 }

@@ -152,7 +152,7 @@ func TestHeaders(t *testing.T) {
 	b := setup(t, nil, nil)
 	got := b.do(t, call{body: `{"query":"{ a }"}`, header: map[string]string{"Origin": "https://evil.example"}})
 	for name, want := range map[string]string{
-		"Cache-Control": "no-store", "Vary": "Accept, Authorization", "X-Content-Type-Options": "nosniff",
+		"Cache-Control": "no-store", "Vary": "Accept, Authorization, Cookie, Origin", "X-Content-Type-Options": "nosniff",
 		"X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Access-Control-Allow-Origin": "",
 		"Set-Cookie": "", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 	} {
