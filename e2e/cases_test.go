@@ -189,15 +189,21 @@ func seeded(t *testing.T) *bundle {
 	if err := lines.Err(); err != nil {
 		t.Fatal(err)
 	}
-	sql, err := os.ReadFile("testdata/seed.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.sql(t, string(sql))
+	seedRows(t, b)
 	// ERPNext vouches for each caller once, and tells its zone, so that no case depends on
 	// who came first.
 	for _, c := range callers {
 		b.query(t, c.credential, `{ me { user } users(first: 1) { nodes { creation } } }`, nil).into(t, new(any))
 	}
 	return b
+}
+
+// seedRows writes the cases' rows of local types.
+func seedRows(t *testing.T, b *bundle) {
+	t.Helper()
+	sql, err := os.ReadFile("testdata/seed.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.sql(t, string(sql))
 }

@@ -206,7 +206,7 @@ func (o *operation) streams() {
 // of an operation: it mostly waits. Each event is made with the credential that the
 // socket has by then.
 func (o *operation) stream(ctx, own context.Context, op *graphql.OperationContext, release func()) gqlerror.List {
-	own, cancel := context.WithCancel(o.socket.following(own))
+	own, cancel := context.WithCancel(o.following(own))
 	defer cancel()
 	own, ending := withStream(own)
 	late := time.AfterFunc(o.limits.Time, cancel)
