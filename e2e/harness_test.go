@@ -24,6 +24,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv(serveVariable) != "" {
+		os.Exit(serveUntilStopped())
+	}
 	code := postgrestest.Main(m)
 	http.DefaultClient.CloseIdleConnections()
 	if err := goleak.Find(); err != nil {

@@ -20,8 +20,16 @@ after(() => browser?.close());
 function visit(name, body, timeout = 60_000) {
   test(name, { skip, timeout }, async () => {
     const opened = await openPage(browser, url);
+    const referers = [];
+    opened.page.on('request', request => {
+      const { referer } = request.headers();
+      if (referer && /[?&](code|state)=/.test(referer)) {
+        referers.push(referer);
+      }
+    });
     try {
       await body(opened.page);
+      assert.deepEqual(referers, [], 'no request tells where it came from while a code is in the address');
       const expected = /^foreign request: |HTTP 401: .*\/(graphql|login)$|status of 401|HTTP 403: .*\/auth\/callback|status of 403/;
       assert.deepEqual(opened.troubles.filter(trouble => !expected.test(trouble)), []);
     } catch (error) {
