@@ -12,6 +12,8 @@ create table auth_session (
     -- Counts the refreshes. Who wants to make the next one takes the lease first.
     generation        integer not null default 0,
     lease_until       timestamptz,
+    -- When the latest refresh was; null before the first. Tokens are not renewed again at once.
+    renewed_at        timestamptz,
     created_at        timestamptz not null default now(),
     last_seen_at      timestamptz not null default now(),
     expires_at        timestamptz not null

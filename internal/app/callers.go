@@ -48,8 +48,9 @@ func (a *App) setUpCallers(opts Options) error {
 	}
 	a.sessions, err = session.New(session.Config{
 		OAuth: client, Pool: a.db.Pool(), Keys: keys,
-		// Of a token that ERPNext has just made nothing is kept yet.
-		WhoAmI: a.callers.Who, Who: a.callers.Who,
+		// The directory refuses disabled users also at the sign-in; of a token that was just
+		// made, or that is to be forgotten, it keeps nothing.
+		WhoAmI: a.callers.Who, Who: a.callers.Who, Forget: a.callers.Forget,
 		PublicURL:   public,
 		AllowOrigin: func(origin string) bool { return slices.Contains(a.cfg.Origins, origin) },
 		RequestID:   httpapi.RequestID,

@@ -30,6 +30,10 @@ type Upstream interface {
 	UserEnabled(ctx context.Context, service frappe.Credential, user string) (bool, error)
 }
 
+// ErrDisabled is behind the UNAUTHENTICATED error of [Directory.Who] for a user who is
+// disabled in ERPNext, for errors.Is.
+var ErrDisabled = errors.New("auth: the user is disabled")
+
 // DirectoryConfig is what a Directory needs. Only Upstream must be given.
 type DirectoryConfig struct {
 	Upstream Upstream
@@ -106,7 +110,7 @@ func (d *Directory) ChecksDisabled() bool { return !d.service.IsZero() }
 // the values of the first one's context: that one's observers are told of its calls.
 //
 // Errors: UNAUTHENTICATED for a credential that ERPNext does not know, and for a
-// disabled user; whatever else ERPNext fails with. Where disabled users can't be told
+// disabled user, then with [ErrDisabled] behind it; whatever else ERPNext fails with. Where disabled users can't be told
 // because the service account is refused, the error is UPSTREAM_UNAVAILABLE and names
 // ERPNEXT_SERVICE_KEY: nobody gets in by a mistake in the settings, and an operator
 // without a service account has made that choice by leaving it out.
@@ -145,7 +149,7 @@ func (d *Directory) Close() { d.running.Wait() }
 // result gives the user to one who asked.
 func (e entry) result() (*frappe.User, error) {
 	if e.disabled {
-		return nil, apierror.New(apierror.Unauthenticated, "the user is disabled in ERPNext")
+		return nil, apierror.Wrap(apierror.Unauthenticated, ErrDisabled, "the user is disabled in ERPNext")
 	}
 	user := *e.user
 	user.Roles = slices.Clone(user.Roles)

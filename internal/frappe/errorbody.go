@@ -87,7 +87,7 @@ func codeOf(status int, excType, exception string) apierror.Code {
 	switch {
 	case strings.Contains(exception, "Failed to get method for command"):
 		return apierror.UpstreamUnavailable // a method that every ERPNext has: not one, then
-	case status == http.StatusNotFound && excType == "":
+	case (status == http.StatusNotFound || status == http.StatusUnauthorized) && excType == "":
 		return apierror.UpstreamUnavailable // JSON, but not Frappe's
 	default:
 		return codeOfStatus(status)
@@ -114,10 +114,12 @@ func codeOfStatus(status int) apierror.Code {
 }
 
 // codeOfBareStatus is for answers without Frappe's JSON: from the proxy, from
-// gunicorn, or of no Frappe at all. Only what can't be misread keeps its meaning.
+// gunicorn, or of no Frappe at all. Only what can't be misread keeps its meaning. 401 can:
+// it is the proxy that wants a password, and Frappe, asked for JSON, refuses a credential
+// in JSON. Who believed the page would sign users out.
 func codeOfBareStatus(status int) apierror.Code {
 	switch status {
-	case http.StatusUnauthorized, http.StatusTooManyRequests:
+	case http.StatusTooManyRequests:
 		return codeOfStatus(status)
 	case http.StatusRequestEntityTooLarge:
 		return apierror.Validation

@@ -145,6 +145,7 @@ func TestLinkSearch(t *testing.T) {
 
 func TestLoggedUser(t *testing.T) {
 	t.Parallel()
+	html := map[string]string{"Content-Type": "text/html"}
 	for name, c := range map[string]struct {
 		answer http.Handler
 		user   string
@@ -156,6 +157,9 @@ func TestLoggedUser(t *testing.T) {
 		"guest":       {loadTranscript(t, "013-logged-user-guest").Response, "", apierror.Unauthenticated},
 		"named guest": {ok(`{"message": "Guest"}`), "", apierror.Unauthenticated},
 		"nobody":      {ok(`{"message": ""}`), "", apierror.Unauthenticated},
+		"proxy's 401": {answer{Status: 401, Headers: html, Body: "<h1>Log in</h1>"}, "", apierror.UpstreamUnavailable},
+		"proxy's 403": {answer{Status: 403, Headers: html, Body: "<h1>Access denied</h1>"}, "", apierror.UpstreamUnavailable},
+		"other's 403": {answer{Status: 403, Body: `{"message": "Forbidden"}`}, "", apierror.UpstreamUnavailable},
 		"null":        {ok(`{"message": null}`), "", apierror.UpstreamUnavailable},
 		"absent":      {ok(`{}`), "", apierror.UpstreamUnavailable},
 	} {

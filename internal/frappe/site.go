@@ -16,12 +16,19 @@ const guest = "Guest"
 
 // LoggedUser is the user that the credential stands for. It is the only test of a
 // token that can be trusted: introspection calls expired tokens active.
+//
+// UNAUTHENTICATED is Frappe's own word alone: any user may ask who they are, and only
+// Guest may not. A refusal without an exception's class is that of a proxy, which says
+// nothing about the credential: UPSTREAM_UNAVAILABLE.
 func (c *Client) LoggedUser(ctx context.Context, cred Credential) (string, error) {
 	var user string
 	err := c.call(ctx, getMethod(methodUser, cred, nil), message(&user, 1))
 	var e *Error
-	if errors.As(err, &e) && e.Status == http.StatusForbidden {
-		e.Code = apierror.Unauthenticated // any user may ask who they are; only Guest may not
+	if errors.As(err, &e) && e.Code == apierror.Forbidden {
+		e.Code = apierror.Unauthenticated
+		if e.ExcType == "" {
+			e.Code = apierror.UpstreamUnavailable
+		}
 	}
 	if err != nil {
 		return "", err

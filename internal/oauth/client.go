@@ -137,41 +137,59 @@ func (c *Client) AuthCodeURL(state, nonce, verifier string) string {
 // Exchange redeems a code for tokens and checks the id_token that comes with them. The
 // error is [ErrDenied] when the site does not take the code (used, expired, of another
 // client or of another verifier), [ErrUntrusted] when the id_token is missing or wrong,
-// in which case the tokens were revoked, and UPSTREAM_* else.
+// and UPSTREAM_* else. Tokens that came with an error were revoked, or the error is
+// [ErrStray] too.
 func (c *Client) Exchange(ctx context.Context, code, verifier, nonce string) (*Tokens, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	answer, err := (*c.settings).oauth.Exchange(c.with(ctx), code, oauth2.VerifierOption(verifier))
+	heard := &listener{base: c.http.Transport}
+	answer, err := (*c.settings).oauth.Exchange(c.with(ctx, heard), code, oauth2.VerifierOption(verifier))
 	if err != nil {
-		return nil, failure(ctx, "exchange", err, ErrDenied)
+		return nil, errors.Join(c.failure(ctx, "exchange", err, ErrDenied), c.takeBack(ctx, heard.accessToken()))
 	}
 	tokens, err := c.tokens(answer)
 	if err == nil {
 		tokens.Claims, err = c.verify(answer, nonce)
 	}
 	if err != nil {
-		// Nobody will get these tokens, whether the request goes on or not.
-		return nil, errors.Join(err, c.Revoke(context.WithoutCancel(ctx), answer.AccessToken))
+		return nil, errors.Join(err, c.takeBack(ctx, answer.AccessToken))
 	}
 	return tokens, nil
 }
 
 // Refresh gets a new pair of tokens. The old pair stays valid until it is revoked or
 // expires. The error is [ErrRevoked] when the site does not know the grant any more,
-// and UPSTREAM_* else. The new pair has no Claims.
+// and UPSTREAM_* else. Tokens that came with an error were revoked, or the error is
+// [ErrStray] too. The new pair has no Claims.
 func (c *Client) Refresh(ctx context.Context, refresh string) (*Tokens, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	answer, err := (*c.settings).oauth.TokenSource(c.with(ctx), &oauth2.Token{RefreshToken: refresh}).Token()
+	heard := &listener{base: c.http.Transport}
+	answer, err := (*c.settings).oauth.TokenSource(c.with(ctx, heard), &oauth2.Token{RefreshToken: refresh}).Token()
 	if err != nil {
-		return nil, failure(ctx, "refresh", err, ErrRevoked)
+		return nil, errors.Join(c.failure(ctx, "refresh", err, ErrRevoked), c.takeBack(ctx, heard.accessToken()))
 	}
-	return c.tokens(answer)
+	tokens, err := c.tokens(answer)
+	if err != nil {
+		return nil, errors.Join(err, c.takeBack(ctx, answer.AccessToken))
+	}
+	return tokens, nil
+}
+
+// takeBack revokes a token that nobody will get, whether the request goes on or not.
+func (c *Client) takeBack(ctx context.Context, access string) error {
+	if access == "" {
+		return nil
+	}
+	if err := c.Revoke(context.WithoutCancel(ctx), access); err != nil {
+		return fmt.Errorf("%w: %w", ErrStray, err)
+	}
+	return nil
 }
 
 // with hands x/oauth2 the HTTP client to use.
-func (c *Client) with(ctx context.Context) context.Context {
-	return context.WithValue(ctx, oauth2.HTTPClient, c.http)
+func (c *Client) with(ctx context.Context, heard *listener) context.Context {
+	return context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: heard, CheckRedirect: c.http.CheckRedirect})
 }
 
 // tokens checks what every answer must have. Frappe always tells the life of a token,

@@ -209,6 +209,9 @@ func TestRefreshAndRevoke(t *testing.T) {
 
 const missing = `{"exc_type":"DoesNotExistError","_server_messages":"[\"{\\\"message\\\": \\\"OAuth Bearer Token {'refresh_token': '` + refresh + `'} not found\\\"}\"]"}`
 
+// noClient is transcript 452: the grant may be there all the same.
+const noClient = `{"exc_type":"DoesNotExistError","_server_messages":"[\"{\\\"message\\\": \\\"OAuth Client ` + clientID + ` not found\\\"}\"]"}`
+
 // What an answer means, to a code, to a refresh token and to a revocation. Nothing of
 // it comes back in an error's text.
 func TestFailures(t *testing.T) {
@@ -219,7 +222,8 @@ func TestFailures(t *testing.T) {
 		exchange, refresh, revoke any
 	}{
 		"invalid_grant (446)":          {answer{400, "", `{"error":"invalid_grant"}`}, oauth.ErrDenied, oauth.ErrRevoked, down},
-		"no document (452, 472, 482)":  {answer{404, "", missing}, down, oauth.ErrRevoked, nil},
+		"no document (472, 482)":       {answer{404, "", missing}, down, oauth.ErrRevoked, nil},
+		"no client (452)":              {answer{404, "", noClient}, down, down, down},
 		"another refusal (453)":        {answer{400, "", `{"error":"unauthorized_client"}`}, down, down, down},
 		"Frappe fails (454)":           {answer{500, "", `{"exc_type":"AttributeError","exception":"` + access + `"}`}, down, down, down},
 		"not authenticated (456)":      {answer{401, "", `{"exc_type":"AuthenticationError"}`}, down, down, down},
@@ -254,6 +258,44 @@ func TestFailures(t *testing.T) {
 			for _, seen := range s.seen() {
 				if seen.Path != "get_token" && seen.Path != "revoke_token" {
 					t.Errorf("a form went to %s", seen.Path)
+				}
+			}
+		})
+	}
+}
+
+// Tokens in an answer that can't be used are taken back, and if that fails somebody must
+// tell: their refresh token would live on.
+func TestStrayTokens(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"no end":            `{"access_token":"` + access + `","refresh_token":"` + refresh + `","token_type":"Bearer"}`,
+		"an end before now": `{"access_token":"` + access + `","refresh_token":"` + refresh + `","token_type":"Bearer","expires_in":-5}`,
+		"another kind":      `{"access_token":"` + access + `","refresh_token":"` + refresh + `","token_type":"mac","expires_in":3600}`,
+		"an odd end":        `{"access_token":"` + access + `","refresh_token":"` + refresh + `","token_type":"Bearer","expires_in":{}}`,
+		"an error too":      `{"access_token":"` + access + `","error":"server_error"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, status := range []int{http.StatusOK, http.StatusServiceUnavailable} {
+				s := serve(t, map[string]answer{"get_token": {status: 200, body: body}, "revoke_token": {status: status, body: `{}`}})
+				c := client(t, s.URL)
+				_, refreshed := c.Refresh(t.Context(), "the-old-one")
+				_, exchanged := c.Exchange(t.Context(), code, verifier, nonce)
+				for op, err := range map[string]error{"refresh": refreshed, "exchange": exchanged} {
+					wantError(t, op, err, apierror.UpstreamUnavailable)
+					if errors.Is(err, oauth.ErrStray) == (status == http.StatusOK) {
+						t.Errorf("%s, revocation %d: %v", op, status, err)
+					}
+				}
+				var revoked []string
+				for _, seen := range s.seen() {
+					if seen.Path == "revoke_token" {
+						revoked = append(revoked, seen.Form.Get("token"))
+					}
+				}
+				if diff := cmp.Diff([]string{access, access}, revoked); diff != "" {
+					t.Error(diff)
 				}
 			}
 		})

@@ -8,7 +8,8 @@
 //     binds a code to the browser that asked for it.
 //   - A refresh gives a new pair of tokens and leaves the old pair valid; who replaces a
 //     token must revoke it. To revoke an access token ends its refresh token too.
-//   - A refresh token that was revoked, or never was, is 404 DoesNotExistError.
+//   - A refresh token that was revoked, or never was, is 404 DoesNotExistError; so is an
+//     OAuth Client that was deleted, of which only the text tells.
 //   - The id_token is signed by HS256 with the client's secret, which has 10 hex digits.
 //     It is checked, and may contradict, but whose token one has says only a call that
 //     is made with it.

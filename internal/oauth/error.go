@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,9 @@ var (
 	ErrDenied = errors.New("oauth: the code was refused")
 	// ErrUntrusted: the id_token is missing, or is not for us or not for this sign-in.
 	ErrUntrusted = errors.New("oauth: the id_token can't be trusted")
+	// ErrStray: the site gave tokens that can't be used and did not take them back.
+	// Their refresh token lives on.
+	ErrStray = errors.New("oauth: tokens that nobody has were not revoked")
 )
 
 // Public texts.
@@ -46,7 +50,7 @@ var (
 
 // failure turns x/oauth2's error into ours. refused is what a site's refusal means.
 // The original is dropped: it holds the answer's body.
-func failure(ctx context.Context, op string, err, refused error) error {
+func (c *Client) failure(ctx context.Context, op string, err, refused error) error {
 	answer, ok := errors.AsType[*oauth2.RetrieveError](err)
 	if !ok {
 		return unanswered(ctx, op, err)
@@ -59,12 +63,20 @@ func failure(ctx context.Context, op string, err, refused error) error {
 		// A proxy's page, whatever its status is.
 	case status == http.StatusBadRequest && answer.ErrorCode == "invalid_grant":
 		return fmt.Errorf("%w: %w", refused, cause)
+	case status == http.StatusNotFound && class == excMissing && (*c.settings).missesClient(answer.Body):
+		return apierror.Wrap(apierror.UpstreamUnavailable, cause, unknown)
 	case status == http.StatusNotFound && class == excMissing && errors.Is(refused, ErrRevoked):
 		return fmt.Errorf("%w: %w", refused, cause)
 	case status == http.StatusNotFound && class == excMissing:
 		return apierror.Wrap(apierror.UpstreamUnavailable, cause, unknown)
 	}
 	return apierror.Wrap(apierror.UpstreamUnavailable, cause, unavailable)
+}
+
+// missesClient tells whether it is the OAuth Client that a site does not have, which says
+// nothing about the grant. Only a site that speaks English tells the two apart.
+func (s *settings) missesClient(body []byte) bool {
+	return bytes.Contains(body, []byte("OAuth Client "+s.oauth.ClientID+" not found"))
 }
 
 // unanswered is a call that got no answer, or one that is none.

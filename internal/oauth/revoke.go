@@ -40,6 +40,8 @@ func (c *Client) Revoke(ctx context.Context, access string) error {
 	switch {
 	case answer.StatusCode == http.StatusOK:
 		return nil
+	case answer.StatusCode == http.StatusNotFound && class == excMissing && s.missesClient(body):
+		return apierror.Wrap(apierror.UpstreamUnavailable, fmt.Errorf("oauth: revoke: HTTP %d %s", answer.StatusCode, class), unknown)
 	case answer.StatusCode == http.StatusNotFound && class == excMissing:
 		return nil
 	}

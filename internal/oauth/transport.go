@@ -1,6 +1,8 @@
 package oauth
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -52,6 +54,38 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	answer.Body = limited{io.LimitReader(answer.Body, maxAnswer), answer.Body}
 	return answer, nil
+}
+
+// listener keeps what one call was answered with success: x/oauth2 drops an answer that
+// it can't read, and with it tokens that the site has made.
+type listener struct {
+	base http.RoundTripper
+	body []byte
+}
+
+// RoundTrip reads the whole answer.
+func (l *listener) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := l.base.RoundTrip(r)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		return answer, err
+	}
+	l.body, err = io.ReadAll(answer.Body)
+	if err := errors.Join(err, answer.Body.Close()); err != nil {
+		return nil, err
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(l.body))
+	return answer, nil
+}
+
+// accessToken is the one in the answer, "" where there is none to be seen.
+func (l *listener) accessToken() string {
+	var of struct {
+		Access string `json:"access_token"`
+	}
+	if json.Unmarshal(l.body, &of) != nil {
+		return ""
+	}
+	return of.Access
 }
 
 type limited struct {

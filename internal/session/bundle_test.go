@@ -48,6 +48,7 @@ type testBundle struct {
 	url string
 
 	// Set before the first request.
+	forget func(frappe.Credential)
 	atSite func(w http.ResponseWriter, r *http.Request) bool // answers in place of the site
 	whoAmI func(context.Context, frappe.Credential) (*frappe.User, error)
 	client *frappe.Client
@@ -201,7 +202,12 @@ func (b *testBundle) config(db *postgres.DB, keys *session.Keyring) session.Conf
 		AllowOrigin: func(origin string) bool { return origin == "https://app.example.com" },
 		RequestID:   func(context.Context) (string, error) { return "request-1", nil },
 		Logger:      slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Now:         b.clock.now,
+		Forget: func(c frappe.Credential) {
+			if b.forget != nil {
+				b.forget(c)
+			}
+		},
+		Now: b.clock.now,
 	}
 }
 

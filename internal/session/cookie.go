@@ -70,13 +70,20 @@ func (c cookies) clear(w http.ResponseWriter, suffix string) {
 // whether there is a cookie, hash is nil where it is none of ours: malformed, or more
 // than one, of which somebody else planted one.
 func (c cookies) session(r *http.Request) (hash []byte, present bool) {
-	found := r.CookiesNamed(c.name(""))
-	if len(found) == 0 {
-		return nil, false
+	all := c.sessions(r)
+	if n := len(r.CookiesNamed(c.name(""))); n != 1 || len(all) != 1 {
+		return nil, n > 0
 	}
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(found[0].Value)
-	if err != nil || len(raw) != idBytes || len(found) > 1 {
-		return nil, true
+	return all[0], true
+}
+
+// sessions gives the hashes of all session ids that a request carries.
+func (c cookies) sessions(r *http.Request) (hashes [][]byte) {
+	for _, found := range r.CookiesNamed(c.name("")) {
+		raw, err := base64.RawURLEncoding.Strict().DecodeString(found.Value)
+		if err == nil && len(raw) == idBytes {
+			hashes = append(hashes, hashID(raw))
+		}
 	}
-	return hashID(raw), true
+	return hashes
 }

@@ -21,6 +21,15 @@
 // connection of the database is held while ERPNext is asked. Who dies with a lease costs
 // the rest of its 15 seconds and nothing else, as ERPNext leaves the old pair valid.
 // Therefore the old pair is revoked two minutes later, by the janitor ([Manager.Run]).
+// Tokens that were renewed less than half a minute ago are not renewed again.
+//
+// # How a session ends
+//
+// By its user, by its age, and by ERPNext: when the user is disabled, when the refresh
+// token is refused and the access token is not accepted either, and when ERPNext refuses
+// with its own 401 a token that it has just made. Any other no may be a proxy's, or come of
+// a mistake in the settings, and counts as an outage. The tokens of a session that ended
+// are revoked in any case.
 //
 // # What is logged
 //

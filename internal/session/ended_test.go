@@ -10,7 +10,6 @@ import (
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/auth"
-	"erpgraph/internal/frappe"
 	"erpgraph/internal/postgres/postgrestest"
 	"erpgraph/internal/simulator"
 )
@@ -281,9 +280,7 @@ func TestRefusedUser(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	v := b.signIn(sales)
-	b.whoAmI = func(context.Context, frappe.Credential) (*frappe.User, error) {
-		return nil, apierror.New(apierror.Unauthenticated, "the user is disabled")
-	}
+	b.whoAmI = disabled
 	if v.status()["signedIn"] != false || v.session() != "" || b.count("auth_session") != 0 {
 		t.Error("still signed in")
 	}

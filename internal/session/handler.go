@@ -1,15 +1,11 @@
 package session
 
 import (
-	"context"
 	"encoding/json"
-	"errors"
 	"mime"
 	"net/http"
-	"time"
 
 	"erpgraph/internal/apierror"
-	"erpgraph/internal/frappe"
 )
 
 // The addresses of sign-in. They are part of the public API.
@@ -44,114 +40,6 @@ func (m *Manager) Handler() http.Handler {
 	})
 }
 
-// status answers GET /auth/session: who is signed in. It is 200 also when nobody is;
-// only when the database can't tell it is 503.
-//
-//	{"signedIn": true, "user": …, "fullName": …, "roles": […], "expiresAt": …}
-//	{"signedIn": true, "user": …, "expiresAt": …, "stale": true}    ERPNext does not answer
-//	{"signedIn": false, "loginUrl": "/auth/login"}
-//
-// To ask is no use of the session: a page that only asks does not keep it.
-func (m *Manager) status(w http.ResponseWriter, r *http.Request) {
-	hash, present := m.cookies.session(r)
-	if !present {
-		m.signedOut(w, r)
-		return
-	}
-	row, err := m.load(r.Context(), hash)
-	var user *frappe.User
-	if err == nil {
-		user, err = m.who(r.Context(), m.credential(row))
-	}
-	switch {
-	case errors.Is(err, errNoSession), apierror.CodeOf(err) == apierror.Unauthenticated:
-		if row != nil && !errors.Is(err, errSealed) {
-			m.end(r.Context(), hash, revoked, "ERPNext does not accept the user any more")
-		}
-		m.cookies.clear(w, "")
-		m.signedOut(w, r)
-	case row == nil:
-		m.refuseJSON(w, r, err)
-	case err != nil:
-		m.writeJSON(w, r, http.StatusOK, map[string]any{"signedIn": true, "user": row.user, "expiresAt": stamp(row.expires), "stale": true})
-	default:
-		m.writeJSON(w, r, http.StatusOK, map[string]any{
-			"signedIn": true, "user": user.Name, "fullName": user.FullName, "roles": user.Roles, "expiresAt": stamp(row.expires),
-		})
-	}
-}
-
-// end ends a session whose tokens the janitor may revoke.
-func (m *Manager) end(ctx context.Context, hash []byte, event, reason string) {
-	e, err := m.store.end(ctx, hash)
-	switch {
-	case err == nil:
-		m.audit(ctx, event, e.user, hash, reason)
-	case !errors.Is(err, errNoSession):
-		m.warn(ctx, err)
-	}
-}
-
-func (m *Manager) signedOut(w http.ResponseWriter, r *http.Request) {
-	m.writeJSON(w, r, http.StatusOK, map[string]any{"signedIn": false, "loginUrl": loginPath})
-}
-
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-
-// logout answers POST /auth/logout: the session is over before ERPNext is asked to
-// revoke its tokens, and if ERPNext does not answer now the janitor goes on asking.
-func (m *Manager) logout(w http.ResponseWriter, r *http.Request) {
-	if err := m.checkOrigin(r); err != nil {
-		m.refuseJSON(w, r, err)
-		return
-	}
-	if hash, _ := m.cookies.session(r); hash != nil {
-		e, err := m.store.end(r.Context(), hash)
-		switch {
-		case err == nil:
-			m.audit(r.Context(), signedOut, e.user, hash, "")
-			m.takeBackNow(r, e)
-		case !errors.Is(err, errNoSession):
-			m.refuseJSON(w, r, err)
-			return
-		}
-	}
-	m.cookies.clear(w, "")
-	m.writeJSON(w, r, http.StatusOK, map[string]any{"signedIn": false})
-}
-
-// takeBackNow revokes the tokens of a session that has ended. The janitor does what
-// fails here.
-func (m *Manager) takeBackNow(r *http.Request, e ended) {
-	if err := m.takeBack(r.Context(), e); err != nil {
-		m.warn(r.Context(), err)
-	}
-}
-
-// checkOrigin refuses what a page of another site can make a browser send: a form, or a
-// request without the server's consent.
-func (m *Manager) checkOrigin(r *http.Request) error {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if r.Header.Get("GraphQL-Preflight") == "" && (err != nil || kind != "application/json") {
-		return apierror.New(apierror.Forbidden, "this needs Content-Type: application/json or a header GraphQL-Preflight, as protection from other sites' forms")
-	}
-	origins := r.Header.Values("Origin")
-	if len(origins) > 1 {
-		return apierror.New(apierror.Forbidden, "the request has %d Origin headers", len(origins))
-	}
-	if len(origins) == 1 {
-		if origin := origins[0]; origin == "null" || origin != m.origin && !m.allowOrigin(origin) {
-			return apierror.New(apierror.Forbidden, "pages of this origin may not do this")
-		}
-		return nil
-	}
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "", "same-origin", "none":
-		return nil
-	}
-	return apierror.New(apierror.Forbidden, "pages of other sites may not do this")
-}
-
 // refuseJSON answers with one error, in the form of the errors of /graphql.
 func (m *Manager) refuseJSON(w http.ResponseWriter, r *http.Request, err error) {
 	public, ok := apierror.As(err)
@@ -167,6 +55,12 @@ func (m *Manager) refuseJSON(w http.ResponseWriter, r *http.Request, err error) 
 		extensions["requestId"] = id
 	}
 	m.writeJSON(w, r, status, map[string]any{"errors": []any{map[string]any{"message": public.Message, "extensions": extensions}}})
+}
+
+// isJSON tells whether a request's body is called JSON, which no form's can be.
+func isJSON(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == "application/json"
 }
 
 func statusOf(code apierror.Code) int {

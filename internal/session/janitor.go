@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// maxOutages is how many revocations may fail in a row before the janitor takes it for an
+// outage of ERPNext. One token that ERPNext can't revoke must not keep all others.
+const maxOutages = 3
+
 // Run cleans up every 30 seconds until ctx ends: see [Manager.Sweep]. What fails is
 // logged, and tried again the next time.
 func (m *Manager) Run(ctx context.Context) error {
@@ -24,24 +28,33 @@ func (m *Manager) Run(ctx context.Context) error {
 
 // Sweep ends sessions that are over, and revokes at ERPNext the tokens that nobody uses
 // any more: those of sessions that ended, and those that a refresh replaced two minutes
-// ago. Each token is revoked by one process. It stops at the first outage; tokens that
-// ERPNext does not take back within a day are given up, which the audit log tells.
+// ago. Each token is revoked by one process. A token that can't be revoked now is tried
+// again after some minutes, and with three in a row so are all others. What ERPNext does
+// not take back within a day is given up, which the audit log tells. The error is that of
+// the latest token that was not revoked.
 func (m *Manager) Sweep(ctx context.Context) error {
 	if err := m.store.sweep(ctx); err != nil {
 		return err
 	}
-	for {
+	var failed error
+	for outages := 0; ; {
 		due, err := m.store.due(ctx)
 		if err != nil {
 			return err
 		}
 		for _, e := range due {
-			if err := m.takeBack(ctx, e); err != nil {
-				return err
+			err := m.takeBack(ctx, e)
+			if err == nil {
+				outages = 0
+				continue
+			}
+			failed = err
+			if outages++; outages == maxOutages || ctx.Err() != nil {
+				return failed
 			}
 		}
 		if len(due) < batch {
-			return nil
+			return failed
 		}
 	}
 }
@@ -63,6 +76,9 @@ func (m *Manager) takeBack(ctx context.Context, e ended) error {
 	case e.tooOld:
 		m.audit(ctx, unrevoked, e.user, e.hash, "ERPNext did not take the token back for a day")
 		return m.store.revoked(ctx, e.id)
+	}
+	if failed := m.store.failed(ctx, e.id); failed != nil {
+		m.warn(ctx, failed)
 	}
 	return err
 }

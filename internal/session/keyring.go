@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -27,16 +28,18 @@ const (
 var errSealed = errors.New("session: what was sealed can't be opened with these keys")
 
 // Keyring seals what lies in the database and in cookies of a sign-in: by AES-256-GCM,
-// with the newest key. It opens what any of its keys has sealed. It never prints a key.
+// with a key for each purpose that is derived from the newest key by HKDF. It opens what any of its keys has sealed. It never prints a key.
 //
 // To change keys while several processes run: add the new key at the end of the list
 // everywhere; then move it to the front everywhere; then, when the longest session is
 // over, take the old one away.
 type Keyring struct{ keys []sealKey }
 
+// sealKey is one key of the ring, as a key of its own for each purpose: what is to be had
+// of one, such as cookies that anybody gets by the million, tells nothing of another.
 type sealKey struct {
-	id   [keyIDBytes]byte
-	aead cipher.AEAD
+	id    [keyIDBytes]byte
+	aeads map[string]cipher.AEAD
 }
 
 // ParseKeys reads keys of 32 random bytes in base64, separated by commas, the newest
@@ -61,17 +64,29 @@ func ParseKeys(text string) (*Keyring, error) {
 }
 
 func newSealKey(raw []byte) (sealKey, error) {
-	block, err := aes.NewCipher(raw)
-	if err != nil {
-		return sealKey{}, err
-	}
-	aead, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		return sealKey{}, err
-	}
 	// The id only tells keys apart: 4 bytes of a one-way value.
 	sum := sha256.Sum256(append([]byte("erpgraph session key\x00"), raw...))
-	return sealKey{id: [keyIDBytes]byte(sum[:]), aead: aead}, nil
+	key := sealKey{id: [keyIDBytes]byte(sum[:]), aeads: map[string]cipher.AEAD{}}
+	for _, purpose := range []string{forAccess, forRefresh, forSignIn} {
+		aead, err := newAEAD(raw, purpose)
+		if err != nil {
+			return sealKey{}, err
+		}
+		key.aeads[purpose] = aead
+	}
+	return key, nil
+}
+
+func newAEAD(raw []byte, purpose string) (cipher.AEAD, error) {
+	derived, err := hkdf.Key(sha256.New, raw, nil, "erpgraph session: "+purpose, keyBytes)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(derived)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCMWithRandomNonce(block)
 }
 
 func (k *Keyring) find(id []byte) (sealKey, bool) {
@@ -92,7 +107,7 @@ func (k *Keyring) find(id []byte) (sealKey, bool) {
 func (k *Keyring) seal(purpose string, owner, text []byte) []byte {
 	key := k.keys[0]
 	prefix := append([]byte{sealVersion}, key.id[:]...)
-	return key.aead.Seal(prefix, nil, text, additional(prefix, purpose, owner)) //nolint:gosec // G407: this AEAD makes a random nonce by itself
+	return key.aeads[purpose].Seal(prefix, nil, text, additional(prefix, purpose, owner)) //nolint:gosec // G407: this AEAD makes a random nonce by itself
 }
 
 // open gives back what was sealed for the same purpose and owner; else errSealed.
@@ -105,7 +120,11 @@ func (k *Keyring) open(purpose string, owner, sealed []byte) ([]byte, error) {
 	if !ok {
 		return nil, errSealed
 	}
-	text, err := key.aead.Open(nil, nil, rest, additional(prefix, purpose, owner))
+	aead, ok := key.aeads[purpose]
+	if !ok {
+		return nil, errSealed
+	}
+	text, err := aead.Open(nil, nil, rest, additional(prefix, purpose, owner))
 	if err != nil {
 		return nil, errSealed
 	}

@@ -88,6 +88,25 @@ func TestSeal(t *testing.T) {
 	}
 }
 
+// What is sealed for one purpose is sealed with another key than what is for the next: to
+// change the purpose in what is authenticated would not help.
+func TestKeyOfEachPurpose(t *testing.T) {
+	t.Parallel()
+	row := []byte("row")
+	ring := testRing(t, testKey(1))
+	purposes := []string{forAccess, forRefresh, forSignIn}
+	for _, purpose := range purposes {
+		sealed := ring.seal(purpose, row, []byte("x"))
+		prefix, rest := sealed[:sealPrefix], sealed[sealPrefix:]
+		for _, other := range purposes {
+			_, err := ring.keys[0].aeads[other].Open(nil, nil, rest, additional(prefix, purpose, row))
+			if (err == nil) != (purpose == other) {
+				t.Errorf("sealed for %s, with the key for %s: %v", purpose, other, err)
+			}
+		}
+	}
+}
+
 func TestLoadOrCreate(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -29,10 +28,11 @@ type Config struct {
 	// Pool is the app's database, with the tables of the migration auth_session.
 	Pool *pgxpool.Pool
 	Keys *Keyring
-	// WhoAmI asks ERPNext, without any cache, who a credential belongs to.
+	// WhoAmI asks ERPNext who a credential belongs to. If it keeps answers, Forget must
+	// make it forget them.
 	WhoAmI func(context.Context, frappe.Credential) (*frappe.User, error)
-	// Who is the same with a cache of half a minute, and may refuse users who were
-	// disabled.
+	// Who is the same with a cache of half a minute. Both may refuse users who were
+	// disabled, with auth.ErrDisabled.
 	Who func(context.Context, frappe.Credential) (*frappe.User, error)
 	// PublicURL is the address of this service for browsers, without a path. With http
 	// its host must be the loopback one, and cookies are less protected.
@@ -40,6 +40,9 @@ type Config struct {
 	// AllowOrigin tells whether pages of another origin may sign their user out. nil:
 	// none may.
 	AllowOrigin func(origin string) bool
+	// Forget is told of credentials whose session has ended, so that nobody is believed
+	// to be who they were: the cache behind Who. nil: nobody is told.
+	Forget func(frappe.Credential)
 	// RequestID names the request in the audit log. nil: lines have no requestId.
 	RequestID func(context.Context) (string, error)
 	// Logger gets the audit lines. Default slog.Default.
@@ -61,12 +64,16 @@ type Manager struct {
 	whoAmI, who func(context.Context, frappe.Credential) (*frappe.User, error)
 	origin      string
 	allowOrigin func(string) bool
+	forget      func(frappe.Credential)
 	requestID   func(context.Context) (string, error)
 	log         *slog.Logger
 	now         func() time.Time
 	lifetime    time.Duration
 	cookies     cookies
 	sweepTime   time.Duration
+	// places are for sign-ins whose code is redeemed now.
+	places    chan struct{}
+	placeTime time.Duration
 	// refreshes joins the callers in this process who wait for the same generation.
 	refreshes singleflight.Group
 	work      work
@@ -84,13 +91,14 @@ func New(cfg Config) (*Manager, error) {
 	}
 	m := &Manager{
 		oauth: cfg.OAuth, keys: cfg.Keys, whoAmI: cfg.WhoAmI, who: cfg.Who,
-		store:       &store{pool: cfg.Pool, idle: cmp.Or(max(cfg.Idle, 0), 24*time.Hour)},
-		origin:      cfg.PublicURL.Scheme + "://" + cfg.PublicURL.Host,
-		allowOrigin: cfg.AllowOrigin, requestID: cfg.RequestID,
+		store:       &store{pool: cfg.Pool, idle: cmp.Or(max(cfg.Idle, 0), 24*time.Hour), timeout: statementTime},
+		origin:      originOf(cfg.PublicURL.Scheme, cfg.PublicURL.Host),
+		allowOrigin: cfg.AllowOrigin, requestID: cfg.RequestID, forget: cfg.Forget,
 		log:      cmp.Or(cfg.Logger, slog.Default()),
 		now:      cfg.Now,
 		lifetime: cmp.Or(max(cfg.Lifetime, 0), 168*time.Hour),
 		cookies:  cookies{secure: secure}, sweepTime: 30 * time.Second,
+		places: make(chan struct{}, maxExchanges), placeTime: exchangeWait,
 	}
 	if m.now == nil {
 		m.now = time.Now
@@ -98,28 +106,13 @@ func New(cfg Config) (*Manager, error) {
 	if m.allowOrigin == nil {
 		m.allowOrigin = func(string) bool { return false }
 	}
+	if m.forget == nil {
+		m.forget = func(frappe.Credential) {}
+	}
 	if m.requestID == nil {
 		m.requestID = func(context.Context) (string, error) { return "", nil }
 	}
 	return m, nil
-}
-
-// checkPublicURL tells whether cookies can be of the protected kind.
-func checkPublicURL(u *url.URL) (secure bool, err error) {
-	if u.Host == "" || u.Path != "" && u.Path != "/" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return false, errors.New("session: the public address must be a scheme and a host: cookies are for the whole host")
-	}
-	switch u.Scheme {
-	case "https":
-		return true, nil
-	case "http":
-		ip := net.ParseIP(u.Hostname())
-		if u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
-			return false, nil
-		}
-		return false, errors.New("session: the public address must begin with https://; http:// is for this machine alone")
-	}
-	return false, errors.New("session: the public address must begin with https://")
 }
 
 // Identity is the caller whose session's cookie a request carries; nobody, and no error,
@@ -135,12 +128,18 @@ func (m *Manager) Identity(r *http.Request) (auth.Identity, error) {
 	if err != nil {
 		return auth.Identity{}, toldAsEnded(err)
 	}
-	if row.unseen {
-		if err := m.store.touch(r.Context(), hash); err != nil {
-			m.warn(r.Context(), err)
-		}
+	m.seen(r.Context(), row)
+	return auth.OfSession(m.source(row, false).credential(), logID(hash)), nil
+}
+
+// seen writes that a session is used.
+func (m *Manager) seen(ctx context.Context, r *row) {
+	if !r.unseen {
+		return
 	}
-	return auth.OfSession(m.credential(row), logID(hash)), nil
+	if err := m.store.touch(ctx, r.hash); err != nil {
+		m.warn(ctx, err)
+	}
 }
 
 // load reads a session; errNoSession when there is none.
@@ -215,6 +214,14 @@ const (
 
 // audit writes one event. user, hash and reason may be empty; reason is a text of ours.
 func (m *Manager) audit(ctx context.Context, event, user string, hash []byte, reason string) {
+	level := slog.LevelInfo
+	if event == refused || event == unrevoked {
+		level = slog.LevelWarn
+	}
+	m.auditAt(ctx, level, event, user, hash, reason)
+}
+
+func (m *Manager) auditAt(ctx context.Context, level slog.Level, event, user string, hash []byte, reason string) {
 	attrs := []slog.Attr{slog.String("event", event)}
 	add := func(key, value string) {
 		if value != "" {
@@ -228,10 +235,6 @@ func (m *Manager) audit(ctx context.Context, event, user string, hash []byte, re
 	add("reason", reason)
 	if id, err := m.requestID(ctx); err == nil {
 		add("requestId", id)
-	}
-	level := slog.LevelInfo
-	if event == refused || event == unrevoked {
-		level = slog.LevelWarn
 	}
 	m.log.LogAttrs(ctx, level, "audit", attrs...)
 }

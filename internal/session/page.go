@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"html/template"
+	"log/slog"
 	"net/http"
 	"net/url"
 
@@ -19,6 +20,7 @@ type refusal struct {
 	// returnTo is where the person wanted to go; "" where it is not known.
 	returnTo string
 	cause    error // an outage
+	level    slog.Level
 }
 
 // What a person reads.
@@ -27,11 +29,13 @@ const (
 	badLink       = "This address is not complete."
 	notBegun      = "This sign-in was begun in another browser, was used before, or took too long."
 	contradiction = "ERPNext’s answers contradict each other, so nobody was signed in. Please tell the administrator."
+	disabledUser  = "Your user is disabled in ERPNext. Please ask the administrator."
+	busy          = "Too many users are signing in at this moment; please try again."
 	noService     = "ERPNext or the app’s database does not answer at the moment."
 )
 
 func refuse(status int, text, reason string) *refusal {
-	return &refusal{status: status, text: text, reason: reason}
+	return &refusal{status: status, text: text, reason: reason, level: slog.LevelWarn}
 }
 
 // deniedBy is a refusal by ERPNext. Its word comes by the browser, so that it is
@@ -73,7 +77,7 @@ func (m *Manager) refusePage(w http.ResponseWriter, r *http.Request, no *refusal
 	if no.cause != nil {
 		m.warn(r.Context(), no.cause)
 	}
-	m.audit(r.Context(), refused, no.user, nil, no.reason)
+	m.auditAt(r.Context(), no.level, refused, no.user, nil, no.reason)
 	again := loginPath
 	if no.returnTo != "" && no.returnTo != "/" {
 		again += "?" + url.Values{"return_to": {no.returnTo}}.Encode()

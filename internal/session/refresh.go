@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"erpgraph/internal/apierror"
+	"erpgraph/internal/frappe"
 	"erpgraph/internal/oauth"
 )
 
@@ -18,6 +19,9 @@ const (
 	// Waiting for another process: 20 ms, then half as long again each time.
 	firstPoll = 20 * time.Millisecond
 	maxPoll   = 250 * time.Millisecond
+	// doubtTime bounds the call that a revocation is confirmed by: with that for new tokens
+	// it must be over before the lease is.
+	doubtTime = 4 * time.Second
 )
 
 // renewed is the session with its next generation of tokens, whoever gets it from
@@ -85,11 +89,16 @@ func (m *Manager) refresh(ctx context.Context, leased *row) (*row, error) {
 		return nil, err
 	}
 	tokens, err := m.oauth.Refresh(ctx, old)
-	switch {
-	case errors.Is(err, oauth.ErrRevoked):
-		return m.over(ctx, leased)
-	case err != nil:
-		if failed := m.store.cool(ctx, leased.hash, leased.generation); failed != nil {
+	if errors.Is(err, oauth.ErrRevoked) {
+		if err = m.doubt(ctx, leased); err == nil {
+			return m.over(ctx, leased, "ERPNext does not know the grant any more")
+		}
+	}
+	if err != nil {
+		if errors.Is(err, oauth.ErrStray) {
+			m.audit(ctx, unrevoked, leased.user, leased.hash, "ERPNext did not answer after it gave tokens that can't be used")
+		}
+		if failed := m.store.cool(ctx, leased); failed != nil {
 			m.warn(ctx, failed)
 		}
 		return nil, err
@@ -108,9 +117,46 @@ func (m *Manager) refresh(ctx context.Context, leased *row) (*row, error) {
 	return nil, err
 }
 
-// over ends a session that ERPNext has taken the grant of. If its tokens were renewed
-// meanwhile it is not over.
-func (m *Manager) over(ctx context.Context, r *row) (*row, error) {
+// doubt tells why a session may have its grant though ERPNext does not know it; nil when
+// there is no doubt. ERPNext answers alike for a grant and for an OAuth Client that it
+// does not have, and with a mistake in the settings all sessions would end. As long as it
+// accepts the access token, the grant is there.
+func (m *Manager) doubt(ctx context.Context, r *row) error {
+	if !m.now().Before(r.accessExpires) {
+		return nil
+	}
+	token, err := m.access(r)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, doubtTime)
+	defer cancel()
+	_, err = m.whoHas(ctx, token)
+	switch {
+	case apierror.CodeOf(err) == apierror.Unauthenticated:
+		return nil
+	case err != nil:
+		return err
+	}
+	m.log.LogAttrs(ctx, slog.LevelError, "ERPNext does not know the OAuth client, though it accepts its tokens: sessions can't be renewed until ERPNEXT_OAUTH_CLIENT_ID is right",
+		slog.String("session", logID(r.hash)))
+	return apierror.New(apierror.UpstreamUnavailable, "ERPNext does not know this app at the moment")
+}
+
+// whoHas asks ERPNext whose an access token is. Nothing is kept of the answer.
+func (m *Manager) whoHas(ctx context.Context, token string) (*frappe.User, error) {
+	credential, err := frappe.ParseAuthorization("Bearer " + token)
+	if err != nil {
+		return nil, err
+	}
+	m.forget(credential)
+	defer m.forget(credential)
+	return m.whoAmI(ctx, credential)
+}
+
+// over ends a session that ERPNext has ended. If its tokens were renewed meanwhile it is
+// not over.
+func (m *Manager) over(ctx context.Context, r *row, reason string) (*row, error) {
 	ended, err := m.store.forget(ctx, r.hash, r.generation)
 	switch {
 	case err != nil:
@@ -118,7 +164,8 @@ func (m *Manager) over(ctx context.Context, r *row) (*row, error) {
 	case !ended:
 		return m.store.load(ctx, r.hash)
 	}
-	m.audit(ctx, revoked, r.user, r.hash, "ERPNext does not know the grant any more")
+	m.forget(m.source(r, true).credential())
+	m.audit(ctx, revoked, r.user, r.hash, reason)
 	return nil, errNoSession
 }
 

@@ -98,7 +98,7 @@ func TestRefreshesGoOn(t *testing.T) {
 	credential := b.credential(b.m, id) // of a socket, which outlives many tokens
 	for i := range 5 {
 		b.clock.forward(time.Hour)
-		b.exec("update auth_session set last_seen_at = now(), expires_at = now() + interval '1 day'")
+		b.exec("update auth_session set last_seen_at = now(), expires_at = now() + interval '1 day', renewed_at = renewed_at - interval '1 h'")
 		if _, err := b.client.LoggedUser(t.Context(), credential); err != nil {
 			t.Fatalf("hour %d: %v", i+1, err)
 		}
@@ -157,6 +157,7 @@ func TestOutage(t *testing.T) {
 	}
 
 	// A page of a proxy that says 404 is no revocation.
+	b.exec("update auth_session set renewed_at = renewed_at - interval '31 s'")
 	fault.Status = http.StatusNotFound
 	b.site.SetFault(fault)
 	b.site.ExpireTokens()

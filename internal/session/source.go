@@ -31,30 +31,38 @@ const (
 	forSignIn  = "sign-in"
 )
 
-// credential is the one of a session: its token changes, its key does not.
-func (m *Manager) credential(r *row) frappe.Credential {
-	return frappe.Renewable("session "+hex.EncodeToString(r.hash), &source{m: m, hash: r.hash, row: r, read: m.now()})
+// source is that of a session whose row was read just now.
+func (m *Manager) source(r *row, quiet bool) *source {
+	return &source{m: m, hash: r.hash, quiet: quiet, row: r, read: m.now()}
 }
 
 // source gives the tokens of one session: a [frappe.TokenSource].
 type source struct {
 	m    *Manager
 	hash []byte
+	// quiet is set where a call is no use of the session.
+	quiet bool
 
 	mu   sync.Mutex
 	row  *row
 	read time.Time
 }
 
+// credential is the one of the session: its token changes, its key does not.
+func (s *source) credential() frappe.Credential {
+	return frappe.Renewable("session "+hex.EncodeToString(s.hash), s)
+}
+
 // Token is the access token to use now. It is replaced when it ends soon; when that
-// fails and the token is still good, it is used nevertheless.
+// fails and the token is still good, it is used nevertheless. One that was renewed just
+// now is used whatever our clock says: it is the clock that is wrong.
 func (s *source) Token(ctx context.Context) (string, error) {
 	row, err := s.current(ctx)
 	if err != nil {
 		return "", toldAsEnded(err)
 	}
 	left := row.accessExpires.Sub(s.m.now())
-	if left >= refreshAhead {
+	if left >= refreshAhead || row.young {
 		return s.m.access(row)
 	}
 	next, err := s.m.renewed(ctx, row, left < stillGood)
@@ -68,21 +76,28 @@ func (s *source) Token(ctx context.Context) (string, error) {
 	return "", toldAsEnded(err)
 }
 
-// Renew replaces a token that ERPNext refused, unless that was done meanwhile.
+// Renew replaces a token that ERPNext refused, unless that was done meanwhile. A token
+// that ERPNext has just made and refuses ends the session: it would refuse the next one
+// too, as when the client's scopes were narrowed, and each call would make a new pair.
 func (s *source) Renew(ctx context.Context, refused string) (string, error) {
-	row, err := s.m.load(ctx, s.hash)
+	current, err := s.m.load(ctx, s.hash)
 	if err != nil {
 		return "", toldAsEnded(err)
 	}
-	token, err := s.m.access(row)
+	token, err := s.m.access(current)
 	if err != nil {
 		return "", err
 	}
 	if subtle.ConstantTimeCompare([]byte(token), []byte(refused)) == 0 {
-		s.keep(row)
+		s.keep(current)
 		return token, nil
 	}
-	next, err := s.m.renewed(ctx, row, true)
+	var next *row
+	if current.young {
+		next, err = s.m.over(ctx, current, "ERPNext refuses a token that it has just made")
+	} else {
+		next, err = s.m.renewed(ctx, current, true)
+	}
 	if err != nil {
 		return "", toldAsEnded(err)
 	}
@@ -101,6 +116,9 @@ func (s *source) current(ctx context.Context) (*row, error) {
 	row, err := s.m.load(ctx, s.hash)
 	if err != nil {
 		return nil, err
+	}
+	if !s.quiet {
+		s.m.seen(ctx, row)
 	}
 	s.keep(row)
 	return row, nil
