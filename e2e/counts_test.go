@@ -274,6 +274,34 @@ func TestCallsOfLocalQueries(t *testing.T) {
 	}
 }
 
+// Filters that only look alike are read apart, on both sides.
+func TestFiltersThatLookAlike(t *testing.T) {
+	t.Parallel()
+	b := reading(t, options{})
+	b.contracts(t, 40)
+	b.sql(t, `update service_contract set notes = '<nil>' where id = (select min(id::text)::uuid from service_contract)`)
+	total := func(list string) (n int) {
+		t.Helper()
+		var data struct{ List struct{ TotalCount int } }
+		b.query(t, sales, `{ list: `+list+` { totalCount } }`, nil).into(t, &data)
+		return data.List.TotalCount
+	}
+	for _, lists := range [][2]string{
+		{`customers(where: {name: {in: ["C# Services", "Semi;Colon"]}})`, `customers(where: {name: {in: ["C# Services Semi;Colon"]}})`},
+		{`customers(where: {taxId: {eq: null}})`, `customers(where: {taxId: {eq: "<nil>"}})`},
+		{`serviceContracts(where: {item: {in: ["NUT#8", "BOLT M6/20"]}})`, `serviceContracts(where: {item: {in: ["NUT#8 BOLT M6/20"]}})`},
+		{`serviceContracts(where: {notes: {eq: null}})`, `serviceContracts(where: {notes: {eq: "<nil>"}})`},
+	} {
+		one, other := total(lists[0]), total(lists[1])
+		if one == other {
+			t.Errorf("%s and %s have %d rows each: they show nothing", lists[0], lists[1], one)
+		}
+		var data struct{ A, B struct{ TotalCount int } }
+		b.query(t, sales, `{ a: `+lists[0]+` { totalCount } b: `+lists[1]+` { totalCount } }`, nil).into(t, &data)
+		equal(t, lists[0]+" and "+lists[1], []int{data.A.TotalCount, data.B.TotalCount}, []int{one, other})
+	}
+}
+
 // doctypes are the DocTypes of an answer's upstream calls, sorted.
 func doctypes(a answer) []string {
 	var out []string

@@ -127,16 +127,18 @@ func TestPagingTamperedCursors(t *testing.T) {
 
 // A level that reads both upstream and local rows asks who a new credential belongs to by
 // calls of their own, always: the number of calls does not hang on which read comes first.
+// Nor does it hang on whether there are local rows: here are none, and each list of them
+// costs the one call that asks which of them may be seen.
 func TestPagingCallsOfMixedLevel(t *testing.T) {
 	t.Parallel()
 	for range 20 {
 		b := reading(t, options{})
 		const query = `{ customers(first: 1) { totalCount nodes { name } } serviceContracts { totalCount nodes { id } } serviceVisits { totalCount } }`
-		if n := b.query(t, sales, query, nil).Extensions.Upstream.Calls; n != 5 {
-			t.Fatalf("first: %d calls, want 5", n)
+		if n := b.query(t, sales, query, nil).Extensions.Upstream.Calls; n != 7 {
+			t.Fatalf("first: %d calls, want 7", n)
 		}
-		if n := b.query(t, sales, query, nil).Extensions.Upstream.Calls; n != 2 {
-			t.Fatalf("again: %d calls, want 2", n)
+		if n := b.query(t, sales, query, nil).Extensions.Upstream.Calls; n != 4 {
+			t.Fatalf("again: %d calls, want 4", n)
 		}
 	}
 	b := reading(t, options{})

@@ -40,7 +40,7 @@ func (b *bundle) process(t *testing.T, address string) {
 	query := database.Query()
 	query.Set("search_path", b.db.Pool().Config().ConnConfig.RuntimeParams["search_path"])
 	database.RawQuery = query.Encode()
-	cmd := exec.CommandContext(t.Context(), os.Args[0]) //nolint:gosec // this very binary
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), serveVariable+"=1", "LISTEN="+address, "PUBLIC_URL="+b.url, "ERPNEXT_URL="+b.siteURL,
 		"DATABASE_URL="+database.String(), "ERPNEXT_OAUTH_CLIENT_ID="+clientID, "ERPNEXT_OAUTH_CLIENT_SECRET="+clientSecret,
 		"SESSION_KEYS="+sessionKey, "LOG_FORMAT=json", "LOG_LEVEL=debug")

@@ -36,7 +36,7 @@ func (s *Set) CheckAnyReadable(ctx context.Context, key string, columns []string
 		if slices.Contains(standardColumns, c) || slices.Contains(ask, c) {
 			continue
 		}
-		if t != nil && t.ByColumn(c) != nil && t.ByColumn(c).PermLevel == 0 {
+		if t != nil && t.Source != doctype.Local && t.ByColumn(c) != nil && t.ByColumn(c).PermLevel == 0 {
 			continue
 		}
 		ask = append(ask, c)

@@ -4,11 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
@@ -24,6 +20,9 @@ type store struct {
 	// folded finds a row by a name that differs in case or accents only, which
 	// MariaDB takes as equal.
 	folded map[string]*Row
+	// local tells that these are rows of a local type: all that are here may be read, and
+	// their ids are equal only if they are the same, to Postgres.
+	local bool
 	// stamps tell how many columns of the type were selected when a row was read: they
 	// only grow, and a row that was read with fewer is not the whole document.
 	stamps map[string]int
@@ -34,10 +33,17 @@ func (s *Set) store(t *doctype.Type) *store {
 	defer s.mu.Unlock()
 	st := s.stores[t]
 	if st == nil {
-		st = &store{rows: map[string]*Row{}, errs: map[string]error{}, folded: map[string]*Row{}, stamps: map[string]int{}}
+		st = &store{rows: map[string]*Row{}, errs: map[string]error{}, folded: map[string]*Row{}, stamps: map[string]int{}, local: t.Source == doctype.Local}
 		s.stores[t] = st
 	}
 	return st
+}
+
+func (st *store) fold(name string) string {
+	if st.local {
+		return name
+	}
+	return Fold(name)
 }
 
 // stamp is the one of rows that are read from now on.
@@ -53,7 +59,7 @@ func (st *store) add(rows []*Row, stamp int) {
 	for _, r := range rows {
 		if st.rows[r.Key] == nil || st.stamps[r.Key] < stamp {
 			st.rows[r.Key], st.stamps[r.Key] = r, stamp
-			st.folded[Fold(r.Key)] = r
+			st.folded[st.fold(r.Key)] = r
 		}
 	}
 }
@@ -79,7 +85,7 @@ func (st *store) get(name string) (*Row, error) {
 	if err := st.errs[name]; err != nil {
 		return nil, err
 	}
-	return st.folded[Fold(name)], nil
+	return st.folded[st.fold(name)], nil
 }
 
 // fail says why names that were asked for at a stamp have no row of it. A row that was
@@ -90,14 +96,14 @@ func (st *store) fail(names []string, stamp int, err func(name string) error) {
 	for _, n := range names {
 		r := st.rows[n]
 		if r == nil {
-			r = st.folded[Fold(n)]
+			r = st.folded[st.fold(n)]
 		}
 		if r != nil && st.stamps[r.Key] >= stamp {
 			continue
 		}
 		if r != nil {
 			delete(st.rows, r.Key)
-			delete(st.folded, Fold(r.Key))
+			delete(st.folded, st.fold(r.Key))
 		}
 		st.errs[n] = err(n)
 	}
@@ -229,30 +235,4 @@ func anys[T any](in []T) []any {
 		out[i] = v
 	}
 	return out
-}
-
-// Fold maps names that MariaDB's utf8mb4_unicode_ci takes as equal to one text: case,
-// accents and trailing blanks do not count.
-func Fold(name string) string {
-	ascii := true
-	for i := range len(name) {
-		if name[i] >= 0x80 {
-			ascii = false
-			break
-		}
-	}
-	if ascii {
-		return strings.ToLower(strings.TrimRight(name, " "))
-	}
-	var b strings.Builder
-	for _, r := range norm.NFKD.String(strings.TrimRight(name, " ")) {
-		switch {
-		case unicode.Is(unicode.Mn, r):
-		case r == 'ß':
-			b.WriteString("ss")
-		default:
-			b.WriteRune(unicode.ToLower(r))
-		}
-	}
-	return b.String()
 }

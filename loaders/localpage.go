@@ -7,6 +7,9 @@ import (
 
 	"github.com/go-json-experiment/json/jsontext"
 
+	"erpgraph/internal/apierror"
+	"erpgraph/internal/criteria"
+	"erpgraph/internal/doctype"
 	"erpgraph/internal/postgres"
 )
 
@@ -24,9 +27,11 @@ func firstWindow(want int) int { return want + want/10 + 4 }
 // localPage reads a page of a local type as if rows that the caller may not see did not
 // exist.
 //
-// Where ERPNext decides on them, rows are read first and looked through after, for most
-// pages show most of what is there: that is one statement and one upstream call. A page
-// that is not full then is filled by those rows only that are in the caller's reach.
+// Where ERPNext decides on them, rows of a list as it stands are read first and looked
+// through after, for most pages show most of what is there: that is one statement and one
+// upstream call. A page that is not full then is filled by those rows only that are in
+// the caller's reach. How much is read so tells how many rows are hidden near a place; so
+// where the client picks the place, by a where or a position, the reach comes first.
 func (s *Set) localPage(ctx context.Context, q PageQuery) (*Page, error) {
 	db, err := s.local(ctx, q.Type)
 	if err != nil {
@@ -39,7 +44,11 @@ func (s *Set) localPage(ctx context.Context, q PageQuery) (*Page, error) {
 	stamp, walk := s.stamp(q.Type), s.localQuery(q)
 	var rows []*Row
 	done := false
-	if _, ok := s.known(key); !ok && guarded(q.Type) {
+	foretold, err := s.foretell(ctx, q, key)
+	if err != nil {
+		return nil, err
+	}
+	if !foretold && guarded(q.Type) {
 		if rows, done, err = s.lookThrough(ctx, db, &walk); err != nil {
 			return nil, err
 		}
@@ -57,7 +66,34 @@ func (s *Set) localPage(ctx context.Context, q PageQuery) (*Page, error) {
 	}
 	page := pageInOrder(rows, q.Limit, q.Backward)
 	s.store(q.Type).add(page.Rows, stamp)
+	s.shown(q.Type, page.Rows)
 	return page, nil
+}
+
+// foretell finds out the reach of a page's list beforehand, where the client picks the
+// rows, and tells whether it is known. It is not where it would take too many calls: more
+// than are left for a where, more than one for a position in a list that has none.
+func (s *Set) foretell(ctx context.Context, q PageQuery, key reachKey) (bool, error) {
+	if _, ok := s.known(key); ok || !guarded(q.Type) {
+		return ok, nil
+	}
+	limit := s.cfg.ChunkNames
+	switch {
+	case !key.where.IsEmpty():
+		limit *= s.cfg.MaxCalls
+	case q.After == nil || !ordered(q.Order):
+		return false, nil
+	}
+	_, err := s.reach(ctx, q.Type, q.Where, key, limit)
+	if apierror.CodeOf(err) == apierror.CostLimit {
+		return false, nil // page by page it may do; if not, that says so
+	}
+	return err == nil, err
+}
+
+// ordered tells that an order compares more than the id.
+func ordered(order []criteria.Order) bool {
+	return slices.ContainsFunc(order, func(o criteria.Order) bool { return o.Field.Kind != doctype.ID })
 }
 
 // lookThrough reads windows of rows and keeps the visible ones, until there are as many
@@ -71,7 +107,7 @@ func (s *Set) lookThrough(ctx context.Context, db Local, q *postgres.Query) (row
 			return nil, false, fmt.Errorf("list %s: %w", q.Type.Name, err)
 		}
 		found := localRows(q.Type, table)
-		seen, err := s.visible(ctx, q.Type, found)
+		seen, err := s.visible(ctx, q.Type, found, question{whole: true, always: true})
 		if err != nil {
 			return nil, false, err
 		}

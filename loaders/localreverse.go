@@ -31,6 +31,7 @@ func (s *Set) localReverse(ctx context.Context, q ReverseQuery) (map[string]*Pag
 	for i, parent := range query.Parents {
 		out[parent] = pageInOrder(byParent[i], q.Limit, q.Backward)
 		s.store(q.From).add(out[parent].Rows, stamp)
+		s.shown(q.From, out[parent].Rows)
 	}
 	return out, nil
 }

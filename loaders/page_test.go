@@ -194,6 +194,10 @@ func TestFold(t *testing.T) {
 		{"ÉCLAIR", "eclair"},
 		{"Ａ", "a"},
 		{"日本", "日本 "},
+		{"パパ", "ハハ"},
+		{"שָׁלוֹם", "שלום"},
+		{"مُحَمَّد", "محمد"},
+		{"ά", "α"},
 	} {
 		for _, s := range equal {
 			if loaders.Fold(s) != loaders.Fold(equal[0]) {
@@ -201,7 +205,7 @@ func TestFold(t *testing.T) {
 			}
 		}
 	}
-	for _, pair := range [][2]string{{"a", " a"}, {"a", "b"}, {"a-b", "ab"}, {"日", "本"}} {
+	for _, pair := range [][2]string{{"a", " a"}, {"a", "b"}, {"a-b", "ab"}, {"日", "本"}, {"कु", "कि"}, {"कु", "क"}, {"ที่", "ท"}} {
 		if loaders.Fold(pair[0]) == loaders.Fold(pair[1]) {
 			t.Errorf("%q and %q fold to the same", pair[0], pair[1])
 		}

@@ -8,7 +8,6 @@ import (
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/criteria"
 	"erpgraph/internal/doctype"
-	"erpgraph/internal/frappe"
 	"erpgraph/internal/postgres"
 )
 
@@ -39,7 +38,7 @@ func (s *Set) narrow(ctx context.Context, t *doctype.Type, where *criteria.Expr,
 	seen := &criteria.EndsExpr{Chain: t.Access.Chain}
 	if end.Source != doctype.Local {
 		var err error
-		if seen.In, err = s.reach(ctx, t, where, key); err != nil {
+		if seen.In, err = s.reach(ctx, t, where, key, s.cfg.ChunkNames*s.cfg.MaxCalls); err != nil {
 			return nil, err
 		}
 	}
@@ -55,13 +54,17 @@ func (s *Set) known(key reachKey) ([]string, bool) {
 }
 
 // reach gives the documents, in the spelling of the rows, that the chains of the rows end
-// at which where matches, and that the caller may read.
-func (s *Set) reach(ctx context.Context, t *doctype.Type, where *criteria.Expr, key reachKey) ([]string, error) {
+// at which where matches, and that the caller may read. More than limit are too many to
+// ask about: COST_LIMIT.
+func (s *Set) reach(ctx context.Context, t *doctype.Type, where *criteria.Expr, key reachKey, limit int) ([]string, error) {
 	if names, ok := s.known(key); ok {
 		return names, nil
 	}
-	limit := s.cfg.ChunkNames * s.cfg.MaxCalls
-	ends, err := s.cfg.Local.Ends(ctx, postgres.EndsQuery{Type: t, Chain: t.Access.Chain, Where: where, Limit: limit + 1})
+	db, err := s.local(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := db.Ends(ctx, postgres.EndsQuery{Type: t, Chain: t.Access.Chain, Where: where, Limit: limit + 1})
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", t.Name, err)
 	}
@@ -83,12 +86,14 @@ func (s *Set) reach(ctx context.Context, t *doctype.Type, where *criteria.Expr, 
 
 // decideEnds asks which of the ends may be read: by their names where one call carries
 // them; else for all names that the caller may read, which are few for whoever sees
-// little; else by their names, as far as the budget of calls goes.
+// little; else by their names, as far as the budget of calls goes. It makes one call at
+// least.
 func (s *Set) decideEnds(ctx context.Context, t *doctype.Type, ends []string) error {
-	target := t.Access.End()
+	target, called := t.Access.End(), false
 	open := s.undecided(target, ends)
 	if len(open) > s.cfg.ChunkNames {
-		if err := s.decideByAll(ctx, target, open); err != nil {
+		var err error
+		if called, err = s.decideByAll(ctx, target); err != nil {
 			return err
 		}
 		open = s.undecided(target, open)
@@ -96,31 +101,7 @@ func (s *Set) decideEnds(ctx context.Context, t *doctype.Type, ends []string) er
 	if calls := (len(open) + s.cfg.ChunkNames - 1) / s.cfg.ChunkNames; calls > s.cfg.MaxCalls-s.Calls() {
 		return tooManyEnds(t)
 	}
-	return s.decide(ctx, target, open, false)
-}
-
-// decideByAll asks for all names of a DocType that the caller may read. Of more than it
-// asks for, only those that came are decided; so are not the names that equal one by
-// Fold alone.
-func (s *Set) decideByAll(ctx context.Context, t *doctype.Type, names []string) error {
-	rows, err := s.namesOf(ctx, t, frappe.ListQuery{
-		DocType: t.Key, Columns: plain([]string{"name"}), Limit: maxNames + 1, OrderBy: []frappe.Order{{Field: "name"}},
-	})
-	if err != nil {
-		return err
-	}
-	same, alike := spellings(keysOf(rows))
-	verdicts := map[string]bool{}
-	for _, name := range names {
-		switch {
-		case same[plainFold(name)]:
-			verdicts[name] = true
-		case len(rows) <= maxNames && !alike[Fold(name)]:
-			verdicts[name] = false
-		}
-	}
-	s.setVerdicts(t, verdicts)
-	return nil
+	return s.decide(ctx, target, open, question{always: !called})
 }
 
 func tooManyEnds(t *doctype.Type) error {

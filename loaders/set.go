@@ -63,8 +63,9 @@ type Set struct {
 	cfg  Config
 	cred frappe.Credential
 
-	calls  atomic.Int64
-	denied atomic.Pointer[error] // ERPNext's refusal of the credential itself
+	calls      atomic.Int64
+	statements atomic.Int64
+	denied     atomic.Pointer[error] // ERPNext's refusal of the credential itself
 
 	ask     sync.Once
 	caller  *frappe.User // what came of ask
@@ -75,9 +76,14 @@ type Set struct {
 	stores  map[*doctype.Type]*store
 	gone    map[*doctype.Type]map[string]error
 	lookups map[string]*dataloader.Loader[string, *Row]
-	// verdicts tell by name which documents the caller may read.
+	// verdicts tell by name which documents the caller may read, every all of them.
 	verdicts map[*doctype.Type]map[string]bool
-	reached  map[reachKey][]string
+	every    map[*doctype.Type]*everyName
+	// listable are the DocTypes of which ERPNext has answered a list.
+	listable map[string]bool
+	// vouched are the ids of local rows that rows lead to which the caller sees.
+	vouched map[*doctype.Type]map[string]bool
+	reached map[reachKey][]string
 }
 
 // NewSet makes the loader set of one response for one credential.
@@ -98,15 +104,26 @@ func NewSet(cfg Config, cred frappe.Credential) *Set {
 		gone:    map[*doctype.Type]map[string]error{},
 
 		verdicts: map[*doctype.Type]map[string]bool{},
+		every:    map[*doctype.Type]*everyName{},
+		listable: map[string]bool{},
+		vouched:  map[*doctype.Type]map[string]bool{},
 		reached:  map[reachKey][]string{},
 	}
 }
 
 // Select adds columns to what is read of a type: the planner unites the fields
-// selected anywhere in the operation, so that a document is read once.
+// selected anywhere in the operation, so that a document is read once. Of the documents
+// that a local type is read through, their owner is read: it tells that they may be read.
 func (s *Set) Select(t *doctype.Type, columns ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.addColumns(t, columns)
+	if guarded(t) {
+		s.addColumns(t.Access.End(), []string{ownerColumn})
+	}
+}
+
+func (s *Set) addColumns(t *doctype.Type, columns []string) {
 	have := s.columns[t]
 	for _, c := range columns {
 		if c != "" && !slices.Contains(have, c) {
@@ -187,6 +204,7 @@ func (s *Set) list(ctx context.Context, t *doctype.Type, q frappe.ListQuery) (*f
 		table, err := s.cfg.Upstream.List(ctx, s.cred, q)
 		s.heard(err)
 		if err == nil {
+			s.setListable(q.DocType)
 			return table, nil
 		}
 		column, ok := frappe.UnknownField(err)
@@ -199,6 +217,12 @@ func (s *Set) list(ctx context.Context, t *doctype.Type, q frappe.ListQuery) (*f
 		s.setGone(t, column, err)
 		q.Columns = slices.Delete(slices.Clone(q.Columns), at, at+1)
 	}
+}
+
+func (s *Set) setListable(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listable[key] = true
 }
 
 // used tells whether a query filters or orders by a column, where it can't be left out.

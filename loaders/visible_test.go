@@ -108,9 +108,9 @@ func TestWhoSeesWhat(t *testing.T) {
 		{"no such rows", grant, "Contract", not(done("visits")), "2"},
 		{"public", w, "OpenContract", nil, "1 2 3 4"},
 		{"through what is public", w, "OpenVisit", nil, "11 12 13"},
-		{"rows that are hidden from this caller", w.may("User", "eve"), "OpenContract", done("visits"), "3"},
-		{"no rows that he sees", w.may("User", "eve"), "OpenContract", not(done("visits")), "1 2 4"},
-		{"rows that he all sees", w.may("User", "eve", "tom"), "OpenContract", done("visits"), "1 3"},
+		{"rows that are hidden from this caller", w.may("Employee", "eve"), "OpenContract", done("visits"), "3"},
+		{"no rows that he sees", w.may("Employee", "eve"), "OpenContract", not(done("visits")), "1 2 4"},
+		{"rows that he all sees", w.may("Employee", "eve", "tom"), "OpenContract", done("visits"), "1 3"},
 		{"rows that nobody shows him", w, "OpenContract", done("visits"), ""},
 	}
 	for _, tt := range tests {
@@ -193,7 +193,7 @@ func found(err error) error {
 // What can't be checked is not shown.
 func TestNothingIsShownUnchecked(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t).seed().may("Customer", "Grant").may("User", "eve")
+	w := newWorld(t).seed().may("Customer", "Grant").may("Employee", "eve")
 	w.fail = apierror.New(apierror.UpstreamUnavailable, "down")
 	ctx := t.Context()
 	for name, read := range map[string]func(w *world, s *loaders.Set) error{
@@ -261,7 +261,7 @@ func TestReverseOfVisibleRows(t *testing.T) {
 		{"without a right to any", w, "Item", "Contract", []string{"A", "B"}, "|", 1},
 		{"through a row", grant, "Contract", "Visit", []string{uuid(1), uuid(3)}, "11 12|", 1},
 		{"through a row that is public", w, "OpenContract", "OpenVisit", []string{uuid(1), uuid(3), uuid(9)}, "11 12|13|", 0},
-		{"by another link than the list's", w.may("User", "eve"), "OpenContract", "TechVisit", []string{uuid(1), uuid(3)}, "12|13", 1},
+		{"by another link than the list's", w.may("Employee", "eve"), "OpenContract", "TechVisit", []string{uuid(1), uuid(3)}, "12|13", 1},
 		{"two links away", grant, "Item", "Part", []string{"A"}, "21", 1},
 	}
 	for _, tt := range tests {

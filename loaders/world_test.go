@@ -49,7 +49,7 @@ type OpenContract implements Node @table(name: "service_contract") @access(publi
 type TechVisit implements Node @table(name: "service_visit") @access(through: "technician") {
   id: ID!
   contract: OpenContract! @link
-  technician: User! @link
+  technician: Employee! @link
   status: String!
 }
 type OpenVisit implements Node @table(name: "service_visit") @access(through: "contract") {
@@ -74,12 +74,12 @@ type world struct {
 
 func newWorld(tb testing.TB) *world {
 	tb.Helper()
-	cfg, err := doctype.ParseConfig([]byte("doctypes: {Customer: {}, Item: {}, User: {}}"))
+	cfg, err := doctype.ParseConfig([]byte("doctypes: {Customer: {}, Item: {}, Employee: {}}"))
 	if err != nil {
 		tb.Fatal(err)
 	}
 	var facts []*doctype.Facts
-	for _, name := range []string{"Customer", "Item", "User"} {
+	for _, name := range []string{"Customer", "Item", "Employee"} {
 		f, err := doctype.ParseFacts(fmt.Appendf(nil, `{"name": %q, "fields": [{"fieldname": "title", "fieldtype": "Data", "label": "Title"}]}`, name))
 		if err != nil {
 			tb.Fatal(err)
@@ -144,7 +144,7 @@ func (w *world) answer(q frappe.ListQuery) ([]map[string]string, error) {
 	var out []map[string]string
 	for _, name := range names {
 		if wanted(q, name) && (q.Limit == 0 || len(out) < q.Limit) {
-			out = append(out, map[string]string{"name": strconv.Quote(name), "title": strconv.Quote("Title of " + name)})
+			out = append(out, map[string]string{"name": strconv.Quote(name), "owner": `"ada@example.com"`, "title": strconv.Quote("Title of " + name)})
 		}
 	}
 	return out, nil

@@ -113,6 +113,9 @@ func parseAccess(def *ast.Definition) (*Access, error) {
 			if err != nil {
 				return fail("@access(%s): %v", arg.Name, err)
 			}
+			if i := slices.IndexFunc(roles, everybody); i >= 0 && arg.Name == "read" {
+				return fail("@access(read): %q is everybody: say public: true", roles[i])
+			}
 			if arg.Name == "read" {
 				a.Read = roles
 			} else {
@@ -141,6 +144,9 @@ func parseAccess(def *ast.Definition) (*Access, error) {
 	}
 	return a, nil
 }
+
+// everybody tells that Frappe gives every caller the role.
+func everybody(role string) bool { return role == "All" || role == "Guest" }
 
 // roleNames reads a list of roles; a single text stands for a list of one.
 func roleNames(arg *ast.Argument) ([]string, error) {
@@ -184,27 +190,41 @@ func (b *builder) checkThrough(doc *ast.SchemaDocument) error {
 		case !t.Fields[i].NonNull:
 			return at(pos, "%s: @access(through: %q) may be null, and nobody could read a row without it: make it %s!", t.Name, through, t.Fields[i].GraphQLType)
 		}
-		if err := b.checkCycle(t, pos); err != nil {
+		end, err := b.throughEnd(t, pos)
+		if err != nil {
 			return err
+		}
+		if end.Source != Local && slices.Contains(coreDocTypes, end.Key) {
+			return at(pos, "%s: @access(through: %q) ends at %s, of which ERPNext lists all fields also to those who may only link to it, "+
+				"so nothing tells whether they may read it: use roles, as in @access(read: [\"Sales User\"])", t.Name, through, end.Key)
 		}
 	}
 	return nil
 }
 
-// checkCycle follows the links of through until they end.
-func (b *builder) checkCycle(t *Type, pos *ast.Position) error {
-	path := []string{t.Name}
-	for on := t; on.Source == Local && on.Access.Through != ""; {
+// coreDocTypes are those that Frappe exempts from the rules which fields a list shows to
+// whom (facts of frappe.model: core_doctypes_list).
+var coreDocTypes = []string{
+	"DefaultValue", "DocType", "DocField", "DocPerm", "DocType Action", "DocType Link",
+	"User", "Role", "Has Role", "Page", "Module Def", "Print Format", "Report",
+	"Customize Form", "Customize Form Field", "Property Setter", "Custom Field", "Client Script",
+}
+
+// throughEnd follows the links of through until they end. Where a link is wrong they end
+// before it: its own type's check will tell.
+func (b *builder) throughEnd(t *Type, pos *ast.Position) (*Type, error) {
+	path, on := []string{t.Name}, t
+	for on.Source == Local && on.Access.Through != "" {
 		i := slices.IndexFunc(on.Fields, func(f *Field) bool { return f.Name == on.Access.Through })
 		if i < 0 || b.types[on.Fields[i].Target] == nil {
-			return nil // its own check tells
+			return on, nil
 		}
 		on = b.types[on.Fields[i].Target]
 		again := slices.Contains(path, on.Name)
 		if path = append(path, on.Name); again {
-			return at(pos, "%s: @access(through) goes round in a circle (%s): one of them must be read by roles, or through a document of ERPNext",
+			return nil, at(pos, "%s: @access(through) goes round in a circle (%s): one of them must be read by roles, or through a document of ERPNext",
 				t.Name, strings.Join(path, " → "))
 		}
 	}
-	return nil
+	return on, nil
 }

@@ -80,7 +80,7 @@ func chainText(a *doctype.Access) string {
 func TestAccessRefused(t *testing.T) {
 	t.Parallel()
 	one := func(access string) string {
-		return "type A implements Node @table " + access + " {\n id: ID!\n x: Int\n c: Customer! @link\n maybe: Customer @link\n}"
+		return "type A implements Node @table " + access + " {\n id: ID!\n x: Int\n c: Customer! @link\n maybe: Customer @link\n u: User! @link\n}"
 	}
 	for sdl, want := range map[string]string{
 		one(""):                                         ":1: A has no @access: say who may read its rows",
@@ -99,6 +99,9 @@ func TestAccessRefused(t *testing.T) {
 		one(`@access(read: [1])`):                       "1 is no role",
 		one(`@access(read: [Auditor])`):                 "Auditor is no role",
 		one(`@access(read: null)`):                      "null is no role",
+		one(`@access(read: ["All"])`):                   `"All" is everybody: say public: true`,
+		one(`@access(read: ["A", "Guest"])`):            `"Guest" is everybody: say public: true`,
+		one(`@access(through: "u")`):                    "ends at User, of which ERPNext lists all fields",
 		one(`@access(reed: ["A"])`):                     "no argument reed",
 		one(`@access(through: "")`):                     "must be the name of a @link",
 		one(`@access(through: c)`):                      "must be the name of a @link",
@@ -106,6 +109,9 @@ func TestAccessRefused(t *testing.T) {
 		one(`@access(through: "x")`):                    "is no @link",
 		one(`@access(through: "maybe")`):                "make it Customer!",
 		one(`@access(read: "A") @access(public: true)`): "twice",
+
+		`type A implements Node @table @access(through: "b") { id: ID! b: B! @link }
+		 type B implements Node @table @access(through: "u") { id: ID! u: User! @link }`: `A: @access(through: "b") ends at User`,
 
 		"type A implements Node @table\n @access(through: \"a\") { id: ID! a: A! @link }": ":2: A: @access(through) goes round in a circle (A → A)",
 		`type A implements Node @table @access(through: "b") { id: ID! b: B! @link }
@@ -116,7 +122,7 @@ func TestAccessRefused(t *testing.T) {
 		one("@access(public: true)") + "\nextend type A @access(read: \"B\")":         "belongs on the type itself",
 		one("@access(public: true)") + "\nextend type Customer @access(public: true)": "belongs on the type itself",
 	} {
-		_, _, err := build(t, "doctypes: {Customer: {}}", []string{thing("Customer")}, sdl)
+		_, _, err := build(t, "doctypes: {Customer: {}, User: {}}", []string{thing("Customer"), thing("User")}, sdl)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "schema/app/app.graphqls:") {
 			t.Errorf("%s:\n%v, want something about %q", sdl, err, want)
 		}

@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -74,32 +76,53 @@ func digest(parts ...any) (string, error) {
 }
 
 // fingerprint is a where tree as text: equal for trees that mean the same written
-// differently, such as an absent where and an empty one.
+// differently, such as an absent where and an empty one, and different for any others:
+// reads of equal text become one.
 func fingerprint(e *criteria.Expr) string {
-	if e.IsEmpty() {
+	if e == nil {
 		return ""
 	}
 	var b strings.Builder
-	for _, group := range []struct {
-		name string
-		kids []*criteria.Expr
-	}{{"and", e.And}, {"or", e.Or}} {
-		for _, kid := range group.kids {
-			if text := fingerprint(kid); text != "" {
-				fmt.Fprintf(&b, "%s(%s)", group.name, text)
-			}
+	for _, kid := range e.And {
+		if text := fingerprint(kid); text != "" {
+			b.WriteString("and(" + text + ")")
 		}
 	}
+	for _, kid := range e.Or { // an alternative without conditions counts: it always holds
+		b.WriteString("or(" + fingerprint(kid) + ")")
+	}
 	if e.Not != nil {
-		fmt.Fprintf(&b, "not(%s)", fingerprint(e.Not))
+		b.WriteString("not(" + fingerprint(e.Not) + ")")
 	}
 	if e.Rows != nil {
-		fmt.Fprintf(&b, "%s[%s]", e.Rows.Of.Key, fingerprint(e.Rows.Where))
+		b.WriteString(e.Rows.Field.Name + "[" + fingerprint(e.Rows.Where) + "]")
 	}
 	if e.Cond != nil {
-		fmt.Fprintf(&b, "%s %s %q", e.Cond.Field.Name, e.Cond.Op, fmt.Sprint(e.Cond.Value))
+		b.WriteString(e.Cond.Field.Name + " " + string(e.Cond.Op) + " ")
+		writeValue(&b, e.Cond.Value)
 	}
 	return b.String()
+}
+
+// writeValue writes the value of a condition so that no two values look alike.
+func writeValue(b *strings.Builder, v any) {
+	switch v := v.(type) {
+	case nil:
+		b.WriteString("null")
+	case string:
+		b.WriteString(strconv.Quote(v))
+	case time.Time:
+		b.WriteString("time" + strconv.Quote(v.UTC().Format(time.RFC3339Nano)))
+	case []any:
+		b.WriteByte('[')
+		for _, item := range v {
+			writeValue(b, item)
+			b.WriteByte(',')
+		}
+		b.WriteByte(']')
+	default: // bool, json.Number
+		fmt.Fprintf(b, "%T%q", v, fmt.Sprint(v))
+	}
 }
 
 // Global ids: an opaque text that names a type and a document or row of it.

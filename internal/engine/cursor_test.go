@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"erpgraph/internal/apierror"
+	"erpgraph/internal/doctype"
 	"erpgraph/loaders"
 )
 
@@ -96,6 +97,57 @@ func TestDigest(t *testing.T) {
 	}
 	if of(`null`, "a true") == of(`null`, "a false") {
 		t.Error("the direction does not count")
+	}
+}
+
+// Wheres that mean different things look different, however alike their values print.
+func TestFingerprint(t *testing.T) {
+	t.Parallel()
+	typ := &doctype.Type{Name: "A", Key: "A", Source: doctype.Local, Fields: []*doctype.Field{
+		{Name: "x", Column: "x"},
+		{Name: "y", Column: "y"},
+		{Name: "n", Column: "n", Kind: doctype.Float},
+		{Name: "at", Column: "at", Kind: doctype.DateTime},
+		{Name: "b", Column: "b", Kind: doctype.Boolean},
+		{Name: "open", Kind: doctype.ReverseList, Target: "A"},
+		{Name: "closed", Kind: doctype.ReverseList, Target: "A"},
+	}}
+	e := &Engine{registry: doctype.NewRegistry([]*doctype.Type{typ})}
+	of := func(where string) string {
+		expr, err := e.whereArgument(typ, parseInput(t, where))
+		if err != nil {
+			t.Fatalf("%s: %v", where, err)
+		}
+		return fingerprint(expr)
+	}
+	seen := map[string]string{}
+	for _, where := range []string{
+		`{}`,
+		`{"x": {"in": ["A", "B"]}}`, `{"x": {"in": ["A B"]}}`, `{"x": {"in": ["A\",\"B"]}}`, `{"x": {"in": ["B", "A"]}}`, `{"x": {"in": []}}`, `{"x": {"in": [""]}}`,
+		`{"x": {"notIn": ["A", "B"]}}`, `{"x": {"eq": "[A B]"}}`, `{"x": {"eq": "A"}}`, `{"y": {"eq": "A"}}`,
+		`{"x": {"eq": null}}`, `{"x": {"eq": "<nil>"}}`, `{"x": {"eq": "null"}}`, `{"x": {"eq": ""}}`,
+		`{"x": {"eq": "1"}}`, `{"n": {"eq": 1}}`, `{"b": {"eq": true}}`, `{"x": {"eq": "true"}}`, `{"x": {"isSet": true}}`,
+		`{"at": {"eq": "2026-01-01T00:00:00Z"}}`, `{"at": {"eq": "2026-01-01T00:00:00.000001Z"}}`, `{"x": {"eq": "2026-01-01T00:00:00Z"}}`,
+		`{"open": {"x": {"eq": "A"}}}`, `{"closed": {"x": {"eq": "A"}}}`, `{"open": {"open": {"x": {"eq": "A"}}}}`,
+		`{"x": {"eq": "A"}, "y": {"eq": "B"}}`, `{"x": {"eq": "A\"and(y eq \"B"}}`,
+		`{"or": [{"x": {"eq": "A"}}, {"y": {"eq": "B"}}]}`, `{"or": [{"x": {"eq": "A"}, "y": {"eq": "B"}}]}`, `{"or": [{"x": {"eq": "A"}}]}`,
+		`{"or": [{"x": {"eq": "A"}}, {}]}`, `{"not": {"x": {"eq": "A"}}}`, `{"not": {}}`, `{"not": {"not": {"x": {"eq": "A"}}}}`,
+	} {
+		text := of(where)
+		if other, ok := seen[text]; ok {
+			t.Errorf("%s and %s are both %q", where, other, text)
+		}
+		seen[text] = where
+	}
+	for a, b := range map[string]string{
+		`{}`:                                     `null`,
+		`{"x": {}}`:                              `{}`,
+		`{"and": [{}, {"x": {"eq": "A"}}]}`:      `{"and": [{"x": {"eq": "A"}}, {}]}`,
+		`{"at": {"eq": "2026-01-01T00:00:00Z"}}`: `{"at": {"eq": "2026-01-01T01:00:00+01:00"}}`,
+	} {
+		if of(a) != of(b) {
+			t.Errorf("%s and %s mean the same: %q, %q", a, b, of(a), of(b))
+		}
 	}
 }
 

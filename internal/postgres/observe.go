@@ -8,7 +8,7 @@ import (
 // Statement tells what one SQL statement did: no values, no credentials.
 type Statement struct {
 	// Name is the kind of read: "rows", "rowsByParent", "rowsByKeys", "count",
-	// "countByParent", "aggregate".
+	// "countByParent", "aggregate", "ends".
 	Name string
 	// Type is the Key of the local type.
 	Type     string

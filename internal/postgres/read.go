@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -165,6 +166,21 @@ func (db *DB) builder(ctx context.Context) *builder {
 // keep the plan of each.
 const maxPrepared = 4 << 10
 
+// execMode is how a statement is sent. Postgres plans a statement that stays prepared once
+// for all values after some runs, and then compares row by row with the names of "any"
+// (or "all"): what these hold is looked at only when they are planned anew, as CacheDescribe
+// makes it.
+func execMode(sql string) pgx.QueryExecMode {
+	switch {
+	case len(sql) > maxPrepared:
+		return pgx.QueryExecModeDescribeExec
+	case strings.Contains(sql, " any("), strings.Contains(sql, " all("):
+		return pgx.QueryExecModeCacheDescribe
+	default:
+		return pgx.QueryExecModeCacheStatement
+	}
+}
+
 // read runs a statement and turns its rows into JSON; with ordinal the first column is
 // a number apart.
 func (db *DB) read(ctx context.Context, name string, t *doctype.Type, b *builder, ordinal bool) (rows [][]jsontext.Value, ordinals []int, err error) {
@@ -173,11 +189,7 @@ func (db *DB) read(ctx context.Context, name string, t *doctype.Type, b *builder
 		observed(ctx, Statement{Name: name, Type: t.Key, Rows: len(rows), Duration: time.Since(start), Err: err})
 	}()
 	sql := b.sql.String()
-	args := []any{pgx.QueryResultFormats{pgx.TextFormatCode}}
-	if len(sql) > maxPrepared {
-		args = append(args, pgx.QueryExecModeDescribeExec)
-	}
-	args = append(args, b.args...)
+	args := append([]any{execMode(sql), pgx.QueryResultFormats{pgx.TextFormatCode}}, b.args...)
 	found, err := db.pool.Query(ctx, sql, args...)
 	if err == nil {
 		rows, ordinals, err = collect(found, ordinal)

@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -326,5 +327,54 @@ func TestForeignTypesRefused(t *testing.T) {
 	gone := &doctype.Field{Name: "gone", Column: `id" from service_contract; drop table service_contract; --`}
 	if _, err := b.db.Rows(t.Context(), postgres.Query{Type: b.contract, Columns: []*doctype.Field{gone}}); err == nil {
 		t.Error("an unknown column was read")
+	}
+}
+
+// A statement that compares with a list of names is planned for these names each time: a
+// plan for any names would compare each row with each name.
+func TestListsOfNamesArePlannedAnew(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.seed()
+	kept := func(part string) (n int) {
+		b.Helper()
+		if err := b.db.Pool().QueryRow(t.Context(), `select count(*) from pg_prepared_statements where strpos(statement, $1) > 0`, part).Scan(&n); err != nil {
+			b.Fatal(err)
+		}
+		return n
+	}
+	many := make([]any, 5000)
+	for i := range many {
+		many[i] = fmt.Sprint("Customer ", i)
+	}
+	customer := &doctype.Type{Name: "Customer", Key: "Customer", Source: doctype.Upstream}
+	hop := doctype.Hop{Type: b.contract, Field: b.contract.Field("customer"), Target: customer}
+	for i := range 8 {
+		names := []any{"Grant Plastics"}
+		if i == 7 {
+			names = append(names, many...)
+		}
+		texts := make([]string, len(names))
+		for i, n := range names {
+			texts[i] = fmt.Sprint(n)
+		}
+		if got := ids(b.rows(postgres.Query{Type: b.contract, Where: cond(b.contract, "customer", criteria.In, names)})); got != "1 2" {
+			t.Errorf("run %d: in brings %q", i, got)
+		}
+		if got := ids(b.rows(postgres.Query{Type: b.contract, Where: cond(b.contract, "customer", criteria.NotIn, names)})); got != "3 4" {
+			t.Errorf("run %d: not in brings %q", i, got)
+		}
+		if got := ids(b.rows(postgres.Query{Type: b.contract, Where: &criteria.Expr{Ends: &criteria.EndsExpr{Chain: []doctype.Hop{hop}, In: texts}}})); got != "1 2" {
+			t.Errorf("run %d: ends bring %q", i, got)
+		}
+		if got := ids(b.rows(postgres.Query{Type: b.contract, Where: cond(b.contract, "customer", criteria.Eq, "West View")})); got != "3" {
+			t.Errorf("run %d: eq brings %q", i, got)
+		}
+	}
+	if kept(`"customer" = $1`) != 1 {
+		t.Error("other statements are not kept, or the connection is another one")
+	}
+	if n := kept("any($1)") + kept("all($1)"); n > 0 {
+		t.Errorf("%d statements are kept", n)
 	}
 }

@@ -295,7 +295,11 @@ func (a *access) permittedFields(meta *docType, parentType, right string) []stri
 		right = a.readRight(meta)
 	}
 	if right == "select" && !bool(meta.IsTable) && !slices.Contains(coreDocTypes, meta.Name) {
-		return append(meta.searchFields(), "name")
+		names := meta.searchFields()
+		if !slices.Contains(names, "name") {
+			names = append(names, "name")
+		}
+		return names
 	}
 	var out []string
 	for _, c := range meta.columns {

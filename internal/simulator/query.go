@@ -290,7 +290,7 @@ func (qr *query) sourceOf(alias string) int {
 
 // selectItems resolves the select list and drops what the caller may not read.
 func (qr *query) selectItems(fields []field) error {
-	levels := make([]map[int]bool, len(qr.sources))
+	levels, selectable := make([]map[int]bool, len(qr.sources)), make([][]string, len(qr.sources))
 	for i, s := range qr.sources {
 		if !qr.args.unfiltered {
 			parent := qr.args.doctype
@@ -298,9 +298,9 @@ func (qr *query) selectItems(fields []field) error {
 				parent = qr.args.parent
 			}
 			levels[i] = qr.call.access().levels(s.table.meta, parent)
+			selectable[i] = qr.selectable(s.table.meta)
 		}
 	}
-	selectable := qr.selectable()
 	for _, f := range fields {
 		qr.distinct = qr.distinct || f.distinct
 		if f.column == "*" && f.function == "" {
@@ -314,8 +314,8 @@ func (qr *query) selectItems(fields []field) error {
 			return err
 		}
 		c := qr.sources[it.ref.source].table.meta.columns[it.ref.column]
-		if it.ref.source == 0 && selectable != nil {
-			if slices.Contains(selectable, c.name) {
+		if names := selectable[it.ref.source]; names != nil {
+			if it.star || slices.Contains(names, c.name) || isOptional(c.name) {
 				qr.items = append(qr.items, it)
 			}
 			continue
@@ -328,15 +328,14 @@ func (qr *query) selectItems(fields []field) error {
 	return nil
 }
 
-// selectable are the columns that a caller may have whose only right is to select, for
-// links: those by which documents are found. Nil stands for the usual rules.
-func (qr *query) selectable() []string {
+// selectable are the columns of a DocType that a caller may have whose only right is to
+// select, for links: those by which documents are found. Nil stands for the usual rules.
+func (qr *query) selectable(meta *docType) []string {
 	a := qr.call.access()
-	if qr.args.unfiltered || bool(qr.meta.IsTable) || a.user.isAdmin() ||
-		slices.Contains(coreDocTypes, qr.meta.Name) || a.readRight(qr.meta) != "select" {
+	if bool(meta.IsTable) || a.user.isAdmin() || slices.Contains(coreDocTypes, meta.Name) || a.readRight(meta) != "select" {
 		return nil
 	}
-	return a.permittedFields(qr.meta, "", "select")
+	return a.permittedFields(meta, "", "select")
 }
 
 func (qr *query) resolveField(f field) (item, error) {
