@@ -88,22 +88,10 @@ func copyFile(w http.ResponseWriter, file io.Reader, stop func()) error {
 	}
 }
 
-// fileStatus is the HTTP status of each code that a file can fail with.
-var fileStatus = map[apierror.Code]int{
-	apierror.Unauthenticated:     http.StatusUnauthorized,
-	apierror.Forbidden:           http.StatusForbidden,
-	apierror.NotFound:            http.StatusNotFound,
-	apierror.BadUserInput:        http.StatusBadRequest,
-	apierror.RateLimited:         http.StatusTooManyRequests,
-	apierror.UpstreamTimeout:     http.StatusGatewayTimeout,
-	apierror.UpstreamUnavailable: http.StatusBadGateway,
-}
-
 func fileError(w http.ResponseWriter, err error) {
 	status, message := http.StatusInternalServerError, "internal error"
-	var coded *apierror.Error
-	if errors.As(err, &coded) && fileStatus[coded.Code] != 0 {
-		status, message = fileStatus[coded.Code], coded.Message
+	if coded, ok := apierror.As(err); ok && coded.Code != apierror.Internal {
+		status, message = coded.Code.HTTPStatus(), coded.Message
 	}
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="erpgraph"`)

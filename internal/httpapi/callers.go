@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"erpgraph/internal/apierror"
 	"erpgraph/internal/auth"
 )
 
@@ -53,25 +52,4 @@ func (c *callers) admit(ctx context.Context, id auth.Identity) error {
 		return nil
 	}
 	return c.admission(ctx, id)
-}
-
-// statusOf is the HTTP status of a request that was refused with a code.
-func statusOf(code apierror.Code) int {
-	switch code {
-	case apierror.Unauthenticated:
-		return http.StatusUnauthorized
-	case apierror.Forbidden:
-		return http.StatusForbidden
-	case apierror.NotFound:
-		return http.StatusNotFound
-	case apierror.RateLimited:
-		return http.StatusTooManyRequests
-	case apierror.UpstreamUnavailable:
-		return http.StatusServiceUnavailable
-	case apierror.UpstreamTimeout:
-		return http.StatusGatewayTimeout
-	case apierror.Internal:
-		return http.StatusInternalServerError
-	}
-	return http.StatusBadRequest
 }

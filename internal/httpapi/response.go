@@ -81,7 +81,7 @@ func (a *answer) status(mediaType string) int {
 	if apierror.Code(code) == apierror.NotFound {
 		return http.StatusBadRequest // the address was found; what was asked there was not
 	}
-	return statusOf(apierror.Code(code))
+	return apierror.Code(code).HTTPStatus()
 }
 
 // writeBody sends a complete body. A client that reads too slowly, or left, is

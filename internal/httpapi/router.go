@@ -140,7 +140,7 @@ func (p presenter) identify(who *callers) func(http.Handler) http.Handler {
 				err = who.admit(r.Context(), id)
 			}
 			if err != nil {
-				p.write(w, r, statusOf(apierror.CodeOf(err)), err)
+				p.write(w, r, apierror.CodeOf(err).HTTPStatus(), err)
 				return
 			}
 			next.ServeHTTP(w, r.WithContext(auth.With(r.Context(), id)))

@@ -89,7 +89,7 @@ func (h *socketHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *socketHandler) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	status := statusOf(apierror.CodeOf(err))
+	status := apierror.CodeOf(err).HTTPStatus()
 	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
 	}

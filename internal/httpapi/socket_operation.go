@@ -126,7 +126,7 @@ func (o *operation) status(ctx context.Context, errs gqlerror.List) int {
 		return http.StatusOK
 	}
 	code, _ := errs[0].Extensions["code"].(string)
-	return statusOf(apierror.Code(code))
+	return apierror.Code(code).HTTPStatus()
 }
 
 // guarded executes the operation; what panics near it is its error.

@@ -172,7 +172,7 @@ func (t *transport) refusal(ctx context.Context, w http.ResponseWriter, err erro
 	case ctx.Err() != nil:
 		status = http.StatusServiceUnavailable
 	default:
-		status = statusOf(apierror.CodeOf(err))
+		status = apierror.CodeOf(err).HTTPStatus()
 	}
 	return &answer{errors: gqlerror.List{t.exec.presenter.present(ctx, err)}}, status
 }

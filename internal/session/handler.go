@@ -46,7 +46,7 @@ func (m *Manager) refuseJSON(w http.ResponseWriter, r *http.Request, err error) 
 	if !ok {
 		public = apierror.Wrap(apierror.Internal, err, "internal error")
 	}
-	status := statusOf(public.Code)
+	status := public.Code.HTTPStatus()
 	if status >= http.StatusInternalServerError {
 		m.warn(r.Context(), err)
 	}
@@ -61,23 +61,6 @@ func (m *Manager) refuseJSON(w http.ResponseWriter, r *http.Request, err error) 
 func isJSON(r *http.Request) bool {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	return err == nil && kind == "application/json"
-}
-
-func statusOf(code apierror.Code) int {
-	switch code {
-	case apierror.BadUserInput:
-		return http.StatusBadRequest
-	case apierror.Unauthenticated:
-		return http.StatusUnauthorized
-	case apierror.Forbidden:
-		return http.StatusForbidden
-	case apierror.UpstreamTimeout:
-		return http.StatusGatewayTimeout
-	case apierror.UpstreamUnavailable, apierror.RateLimited:
-		return http.StatusServiceUnavailable
-	default:
-		return http.StatusInternalServerError
-	}
 }
 
 func (m *Manager) writeJSON(w http.ResponseWriter, r *http.Request, status int, body map[string]any) {

@@ -51,7 +51,7 @@ func deniedBy(code string) *refusal {
 }
 
 func outOfOrder(err error) *refusal {
-	no := refuse(statusOf(apierror.CodeOf(err)), noService, "an outage")
+	no := refuse(apierror.CodeOf(err).HTTPStatus(), noService, "an outage")
 	no.cause = err
 	return no
 }
