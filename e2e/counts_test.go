@@ -10,9 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"erpgraph/internal/app"
 )
 
 // mainJob is the query that the product is for, of N orders. It needs seven reads, and
@@ -62,9 +59,7 @@ func TestMainJobWithGroupNames(t *testing.T) {
 
 //nolint:paralleltest // it sets GOMAXPROCS for the whole process, and needs the site's call log for itself
 func TestMainJobCalls(t *testing.T) {
-	// The clock stands still: who the caller is, is known for half a minute only.
-	start := time.Now()
-	b := setup(t, options{between: afterLog, app: app.Options{Now: func() time.Time { return start }}})
+	b := setup(t, options{between: afterLog})
 	b.contracts(t, 40)
 	b.meet(t, sales)
 	for _, procs := range []int{1, 2} {
