@@ -75,7 +75,7 @@ func (a *App) sessionKeys() (*session.Keyring, error) {
 	}
 	keys, err := session.ParseKeys(a.cfg.SessionKeys)
 	if err != nil {
-		return nil, &SettingError{"SESSION_KEYS", err.Error()}
+		return nil, fmt.Errorf("SESSION_KEYS: %w", err)
 	}
 	return keys, nil
 }

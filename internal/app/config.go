@@ -6,11 +6,13 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 
 	"erpgraph/internal/frappe"
 	"erpgraph/internal/httpapi"
+	"erpgraph/internal/session"
 )
 
 // Config is every setting of `serve`: an environment variable and a flag each. The
@@ -101,6 +103,8 @@ func checkAddress(setting, value string) error {
 		return &SettingError{setting, "must be an address that begins with http:// or https://"}
 	case u.User != nil:
 		return &SettingError{setting, "must not contain a user or password"}
+	case strings.ContainsFunc(u.Host, func(r rune) bool { return r >= utf8.RuneSelf }):
+		return &SettingError{setting, "must have its host in ASCII, as browsers send it: xn--mnchen-3ya.example for münchen.example"}
 	}
 	return nil
 }
@@ -122,6 +126,11 @@ func (c *Config) checkSignIn() error {
 		return &SettingError{"SESSION_KEYS", "is not set; with DATABASE_URL other processes read the same sessions, so all need the same key, made with: openssl rand -base64 32"}
 	case c.SessionLifetime <= 0 || c.SessionIdle <= 0:
 		return &SettingError{"SESSION_LIFETIME, SESSION_IDLE", "must be longer than nothing"}
+	}
+	if c.SessionKeys != "" {
+		if _, err := session.ParseKeys(c.SessionKeys); err != nil {
+			return &SettingError{"SESSION_KEYS", err.Error()}
+		}
 	}
 	u, err := url.Parse(c.PublicURL)
 	if err == nil && !httpapi.IsOrigin(c.PublicURL) {

@@ -76,6 +76,13 @@ func start(t *testing.T, args ...string) (out *output, ended <-chan int, stop fu
 	return out, done, stop
 }
 
+// signIn is a command line of `serve` with sign-in, and more.
+func signIn(more ...string) []string {
+	return append([]string{
+		"serve", "--erpnext-url", "https://e", "--erpnext-oauth-client-id", "x", "--erpnext-oauth-client-secret", "hidden",
+	}, more...)
+}
+
 func get(t *testing.T, url string) (int, string) {
 	t.Helper()
 	return send(t, http.MethodGet, url, "", "")
@@ -206,6 +213,17 @@ func TestSettings(t *testing.T) {
 		{"listen", []string{"serve", "--erpnext-url", "https://e", "--listen", "nowhere:x"}, "LISTEN: can't listen on nowhere:x"},
 		{"log level", []string{"serve", "--log-level", "loud"}, "--log-level"},
 		{"service key", []string{"serve", "--erpnext-url", "https://e", "--erpnext-service-key", "onlykey"}, "ERPNEXT_SERVICE_KEY: must be key:secret"},
+		{"a host beyond ASCII", []string{"serve", "--erpnext-url", "https://e", "--public-url", "https://münchen.example"}, "PUBLIC_URL: must have its host in ASCII"},
+		{"origin", []string{"serve", "--erpnext-url", "https://e", "--cors-origins", "https://app.example.com/"}, "CORS_ORIGINS: "},
+		{"any origin", []string{"serve", "--erpnext-url", "https://e", "--cors-origins", "*"}, "CORS_ORIGINS: "},
+		{"half of sign-in", []string{"serve", "--erpnext-url", "https://e", "--erpnext-oauth-client-id", "x"}, "ERPNEXT_OAUTH_CLIENT_SECRET: is not set"},
+		{"the other half", []string{"serve", "--erpnext-url", "https://e", "--erpnext-oauth-client-secret", "hidden"}, "ERPNEXT_OAUTH_CLIENT_ID: is not set"},
+		{"no key", signIn("--database-url", "postgres://127.0.0.1:1/x"), "SESSION_KEYS: is not set"},
+		{"keys that are none", signIn("--session-keys", "hidden"), "SESSION_KEYS: "},
+		{"no lifetime", signIn("--session-lifetime", "0s"), "SESSION_LIFETIME"},
+		{"plain http", signIn("--public-url", "http://graph.example.com"), "PUBLIC_URL: must begin with https://"},
+		{"a path", signIn("--public-url", "https://graph.example.com/x"), "PUBLIC_URL: must be scheme and host"},
+		{"a port of its own", signIn("--public-url", "https://graph.example.com:443"), "PUBLIC_URL: must be scheme and host"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

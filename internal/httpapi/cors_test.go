@@ -19,6 +19,7 @@ func TestOriginsAreChecked(t *testing.T) {
 		{"", "https://*.example.com", "no origin"},
 		{"", "https://user@app.example.com", "no origin"},
 		{"", "https://", "no origin"},
+		{"", "https://münchen.example", "no origin"},
 		{"", "https://app.example.com/", "write https://app.example.com"},
 		{"", "https://app.example.com/path", "write https://app.example.com"},
 		{"", "https://app.example.com?x", "write https://app.example.com"},

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 )
 
 // origins tells the pages that may use a session apart from all others: those of the
@@ -45,9 +46,11 @@ func IsOrigin(text string) bool {
 	return err == nil && isOriginURL(u) && !strings.Contains(text, "*") && originOf(u) == text
 }
 
-// isOriginURL says whether a URL has what an origin is made of.
+// isOriginURL says whether a URL has what an origin is made of. Browsers send names beyond
+// ASCII as punycode.
 func isOriginURL(u *url.URL) bool {
-	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil
+	ascii := !strings.ContainsFunc(u.Host, func(r rune) bool { return r >= utf8.RuneSelf })
+	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && ascii
 }
 
 // originOf writes the origin of a URL as browsers do: in lower case, without path and
