@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"erpgraph/internal/app"
+	"erpgraph/internal/simulator"
 )
 
 // clock is a time that a test moves.
@@ -136,19 +137,21 @@ func TestRevokedAtERPNext(t *testing.T) {
 		t.Fatal("there was nothing to revoke")
 	}
 	now.forward(identityTime)
-	if got := v.session(t); got["signedIn"] != false {
-		t.Errorf("half a minute after: %v", got)
-	}
-	for _, b := range []*bundle{one, two} {
+	// Asked of the other process first, and with the cookie, which the browser drops once
+	// it is told.
+	kept := v.credential(t)
+	for _, b := range []*bundle{two, one} {
 		for _, query := range []string{`{ customers { totalCount } }`, `{ serviceContracts { totalCount } }`, `{ me { user } }`} {
-			got := v.post(t, b.url, map[string]string{"Content-Type": "application/json"}, []byte(`{"query":"`+query+`"}`))
-			// The page's cookie is gone by now, or names a session that is.
-			if codes := got.codes(); len(codes) != 1 || codes[0] != "UNAUTHENTICATED" {
+			got := b.query(t, kept, query, nil)
+			if codes := got.codes(); len(codes) != 1 || codes[0] != "UNAUTHENTICATED" || !strings.Contains(string(got.raw), "your session has ended") {
 				t.Errorf("%s: %d %s", query, got.status, got.raw)
 			}
 		}
 	}
-	if !strings.Contains(one.log.String(), `"revoked"`) {
+	if got := v.session(t); got["signedIn"] != false || v.cookie(t) != "" {
+		t.Errorf("half a minute after: %v", got)
+	}
+	if !strings.Contains(two.log.String(), `"revoked"`) {
 		t.Error("the revocation is not in the log")
 	}
 }
@@ -190,6 +193,9 @@ func TestDisabledUser(t *testing.T) {
 			}
 			equal(t, "codes of the session", byCookie.codes(), want)
 			equal(t, "codes of the API key", byKey.codes(), want)
+			if over := strings.Contains(b.log.String(), `"revoked"`); over != (key != "") {
+				t.Errorf("the session was ended: %t", over)
+			}
 		})
 	}
 }
@@ -205,4 +211,20 @@ func TestSignInByAnotherName(t *testing.T) {
 	if got, want := v.location, b.url+"/auth/login?return_to=/playground/"; got != want {
 		t.Errorf("sent to %s, want %s", got, want)
 	}
+}
+
+// A credential that ERPNext refuses anywhere is forgotten everywhere.
+func TestRefusedFileForgetsTheCaller(t *testing.T) {
+	t.Parallel()
+	b := setup(t, options{})
+	b.meet(t, sales)
+	if err := b.site.AddUser(simulator.User{Name: "sales@example.com", APIKey: "4a1c0f5be2d1101", APISecret: "another00secret"}); err != nil {
+		t.Fatal(err)
+	}
+	b.meet(t, sales) // for half a minute nobody would ask
+	status, body := b.visitor(t).send(t, http.MethodGet, b.url+"/private/files/x.txt", map[string]string{"Authorization": sales}, "")
+	if status != http.StatusUnauthorized {
+		t.Fatalf("the file: %d %s", status, body)
+	}
+	equal(t, "codes", b.query(t, sales, `{ me { user } }`, nil).codes(), []string{"UNAUTHENTICATED"})
 }

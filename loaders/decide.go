@@ -20,10 +20,10 @@ import (
 // frappe.model.get_permitted_fields). A document without an owner counts as unreadable.
 const ownerColumn = "owner"
 
-// nobody is a docname that no document has, as long as a docname can be. It is asked for
+// noSuchName is a docname that no document has, as long as a docname can be. It is asked for
 // where all names are known: a read that picks its rows by what a client asks makes a
 // call then too, so that the number of calls tells nothing of rows that are hidden.
-const nobody = "K7wQ0vZr2mXc9TfLh4NsBy6GdPa1JeUoRi8Vk3WxMt5SgHbYq0ClDn7AzFu2EpOjIw9KvTr4XmZc6LfQh1NsBy8GdPa3JeUoRi5Vk0WxMt7SgHbYq2ClDn9AzFu4EpOjIw6TzXkQ4mRb"
+const noSuchName = "K7wQ0vZr2mXc9TfLh4NsBy6GdPa1JeUoRi8Vk3WxMt5SgHbYq0ClDn7AzFu2EpOjIw9KvTr4XmZc6LfQh1NsBy8GdPa3JeUoRi5Vk0WxMt7SgHbYq2ClDn9AzFu4EpOjIw6TzXkQ4mRb"
 
 // question is how names are asked about.
 type question struct {
@@ -100,7 +100,7 @@ func (s *Set) knowsAll(t *doctype.Type) bool {
 func (s *Set) decide(ctx context.Context, t *doctype.Type, names []string, q question) error {
 	open := s.undecided(t, names)
 	if len(open) == 0 && q.always && !s.knowsAll(t) {
-		open = []string{nobody}
+		open = []string{noSuchName}
 	}
 	stamp, columns := s.stamp(t), []string{"name", ownerColumn}
 	if q.whole {
@@ -133,7 +133,7 @@ func (s *Set) decide(ctx context.Context, t *doctype.Type, names []string, q que
 }
 
 func (s *Set) setVerdicts(t *doctype.Type, verdicts map[string]bool) {
-	delete(verdicts, nobody)
+	delete(verdicts, noSuchName)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.verdicts[t] == nil {

@@ -24,6 +24,7 @@ import (
 	"erpgraph/internal/engine"
 	"erpgraph/internal/frappe"
 	"erpgraph/internal/httpapi"
+	"erpgraph/internal/oauth"
 	"erpgraph/internal/postgres"
 	"erpgraph/internal/session"
 	"erpgraph/loaders"
@@ -44,7 +45,8 @@ type App struct {
 	site     *loaders.Site
 	registry *doctype.Registry
 	callers  *auth.Directory
-	// sessions are those of users who signed in; nil where nobody can.
+	// oauth and sessions are for users who sign in; nil where nobody can.
+	oauth    *oauth.Client
 	sessions *session.Manager
 	handler  http.Handler
 	migrated atomic.Bool
@@ -155,7 +157,7 @@ func (a *App) assemble(opts Options) error {
 		Origins:      a.cfg.Origins,
 		PublicURL:    a.cfg.PublicURL,
 		Playground:   playground,
-		Files:        fileHandler(a.frappe),
+		Files:        fileHandler(a.frappe, a.callers.Forget),
 		Ready: []httpapi.ReadyCheck{
 			{Name: "postgres", Required: true, Check: a.checkPostgres},
 			{Name: "erpnext", Check: a.checkERPNext},
@@ -294,6 +296,9 @@ func (a *App) checkStart(context.Context) error {
 func (a *App) Close() error {
 	if a.sessions != nil {
 		a.sessions.Close() // a refresh under way has yet to be written
+	}
+	if a.oauth != nil {
+		a.oauth.Close()
 	}
 	if a.callers != nil {
 		a.callers.Close()

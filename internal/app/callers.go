@@ -2,10 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/auth"
@@ -37,24 +37,25 @@ func (a *App) setUpCallers(opts Options) error {
 	if err != nil {
 		return fmt.Errorf("PUBLIC_URL: %w", err)
 	}
-	client, err := oauth.New(oauth.Config{
+	forgery, err := httpapi.NewForgeryCheck(a.cfg.PublicURL, a.cfg.Origins)
+	if err != nil {
+		return fmt.Errorf("sign-in: %w", err)
+	}
+	a.oauth, err = oauth.New(oauth.Config{
 		SiteURL: a.cfg.ERPNextURL, PublicSiteURL: a.cfg.SiteURL,
 		ClientID: a.cfg.ClientID, ClientSecret: a.cfg.ClientSecret,
-		RedirectURL: a.cfg.PublicURL + "/auth/callback",
+		RedirectURL: a.cfg.PublicURL + session.CallbackPath,
 		HTTPClient:  opts.HTTPClient, Now: opts.Now,
 	})
 	if err != nil {
 		return fmt.Errorf("sign-in: %w", err)
 	}
 	a.sessions, err = session.New(session.Config{
-		OAuth: client, Pool: a.db.Pool(), Keys: keys,
-		// The directory refuses disabled users also at the sign-in; of a token that was just
-		// made, or that is to be forgotten, it keeps nothing.
-		WhoAmI: a.callers.Who, Who: a.callers.Who, Forget: a.callers.Forget,
-		PublicURL:   public,
-		AllowOrigin: func(origin string) bool { return slices.Contains(a.cfg.Origins, origin) },
-		RequestID:   httpapi.RequestID,
-		Logger:      a.log, Now: opts.Now,
+		OAuth: a.oauth, Pool: a.db.Pool(), Keys: keys,
+		Who: a.callers.Who, Forget: a.callers.Forget,
+		PublicURL: public, CheckForgery: forgery,
+		RequestID: httpapi.RequestID,
+		Logger:    a.log, Now: opts.Now,
 		Lifetime: a.cfg.SessionLifetime, Idle: a.cfg.SessionIdle,
 	})
 	if err != nil {
@@ -96,14 +97,24 @@ func (a *App) admit(ctx context.Context, id auth.Identity) error {
 	if id.IsZero() || !a.callers.ChecksDisabled() {
 		return nil
 	}
-	_, err := a.callers.Who(ctx, id.Credential())
+	_, err := a.who(ctx, id)
 	return err
+}
+
+// who is the user behind an identity. That of a user who was disabled has no session any
+// more, wherever it is noticed: enabled again, they sign in again.
+func (a *App) who(ctx context.Context, id auth.Identity) (*frappe.User, error) {
+	user, err := a.callers.Who(ctx, id.Credential())
+	if errors.Is(err, auth.ErrDisabled) && a.sessions != nil {
+		a.sessions.EndIdentity(ctx, id, "the user is disabled in ERPNext")
+	}
+	return user, err
 }
 
 // user names whom a socket is for: another token may be handed over on it for the same
 // user only.
 func (a *App) user(ctx context.Context, id auth.Identity) (string, error) {
-	user, err := a.callers.Who(ctx, id.Credential())
+	user, err := a.who(ctx, id)
 	if err != nil {
 		return "", err
 	}
@@ -117,7 +128,7 @@ func (a *App) alive(ctx context.Context, id auth.Identity) error {
 			return err
 		}
 	}
-	_, err := a.callers.Who(ctx, id.Credential())
+	_, err := a.who(ctx, id)
 	if apierror.CodeOf(err) == apierror.Unauthenticated {
 		a.callers.Forget(id.Credential())
 	}

@@ -6,12 +6,11 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/alecthomas/kong"
 
 	"erpgraph/internal/frappe"
-	"erpgraph/internal/httpapi"
+	"erpgraph/internal/origin"
 	"erpgraph/internal/session"
 )
 
@@ -87,9 +86,9 @@ func (c *Config) check() error {
 	for _, address := range []*string{&c.PublicURL, &c.ERPNextURL, &c.SiteURL} {
 		*address = strings.TrimRight(*address, "/")
 	}
-	for _, origin := range c.Origins {
-		if !httpapi.IsOrigin(origin) {
-			return &SettingError{"CORS_ORIGINS", fmt.Sprintf("%q is no origin; write scheme and host as the browser does, such as https://app.example.com, without a path or a slash at the end", origin)}
+	for _, page := range c.Origins {
+		if !origin.Is(page) {
+			return &SettingError{"CORS_ORIGINS", fmt.Sprintf("%q is no origin; write scheme and host as the browser does, such as https://app.example.com, without a path or a slash at the end", page)}
 		}
 	}
 	return c.checkSignIn()
@@ -103,8 +102,8 @@ func checkAddress(setting, value string) error {
 		return &SettingError{setting, "must be an address that begins with http:// or https://"}
 	case u.User != nil:
 		return &SettingError{setting, "must not contain a user or password"}
-	case strings.ContainsFunc(u.Host, func(r rune) bool { return r >= utf8.RuneSelf }):
-		return &SettingError{setting, "must have its host in ASCII, as browsers send it: xn--mnchen-3ya.example for münchen.example"}
+	case setting == "PUBLIC_URL" && origin.Of(u) == "":
+		return &SettingError{setting, "must have its host as browsers send it: names in ASCII (xn--mnchen-3ya.example for münchen.example), addresses in full"}
 	}
 	return nil
 }
@@ -132,20 +131,13 @@ func (c *Config) checkSignIn() error {
 			return &SettingError{"SESSION_KEYS", err.Error()}
 		}
 	}
-	u, err := url.Parse(c.PublicURL)
-	if err == nil && !httpapi.IsOrigin(c.PublicURL) {
+	if !origin.Is(c.PublicURL) {
 		return &SettingError{"PUBLIC_URL", "must be scheme and host as browsers write them for sign-in: in lower case, without a path and without the scheme's own port"}
 	}
-	if err != nil || u.Scheme != "https" && !isLoopback(u.Hostname()) {
+	if u, err := url.Parse(c.PublicURL); err != nil || u.Scheme != "https" && !origin.IsLoopback(u.Hostname()) {
 		return &SettingError{"PUBLIC_URL", "must begin with https:// for sign-in: the browser keeps the session's cookie for encrypted connections only (http:// is allowed on this machine alone)"}
 	}
 	return nil
-}
-
-// isLoopback tells whether a host is this machine.
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // reachable is a listen address as a client on this machine writes it.

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"erpgraph/internal/httpapi"
+	"erpgraph/internal/session"
 	"erpgraph/internal/simulator"
 	"erpgraph/web"
 )
@@ -126,7 +127,7 @@ func startSite(ctx context.Context, address, graph string) (demoSite, error) {
 		return demoSite{}, fmt.Errorf("load the demo's documents: %w", err)
 	}
 	options.Logger = slog.New(slog.DiscardHandler)
-	options.Clients[0].RedirectURI = graph + "/auth/callback"
+	options.Clients[0].RedirectURI = graph + session.CallbackPath
 	server, err := simulator.New(options)
 	if err != nil {
 		return demoSite{}, fmt.Errorf("simulate ERPNext: %w", err)

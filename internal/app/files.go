@@ -25,8 +25,9 @@ const (
 
 // fileHandler streams private files of ERPNext with the caller's own credential, so
 // ERPNext decides who gets one. What users upload is only ever offered for download:
-// a page among the files must not run as ours.
-func fileHandler(client *frappe.Client) http.Handler {
+// a page among the files must not run as ours. forget is told of a credential that
+// ERPNext refuses.
+func fileHandler(client *frappe.Client, forget func(frappe.Credential)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := auth.FromContext(r.Context())
 		if err != nil {
@@ -42,6 +43,9 @@ func fileHandler(client *frappe.Client) http.Handler {
 		defer stop()
 		file, err := client.File(ctx, id.Credential(), path)
 		if err != nil {
+			if apierror.CodeOf(err) == apierror.Unauthenticated {
+				forget(id.Credential())
+			}
 			fileError(w, err)
 			return
 		}

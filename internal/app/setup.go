@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"erpgraph/internal/frappe"
+	"erpgraph/internal/session"
 	"erpgraph/internal/setup"
 )
 
@@ -38,6 +39,11 @@ func runSetup(ctx context.Context, cfg setupConfig, stdout, stderr io.Writer) er
 	if err := checkAddress("ERPNEXT_URL", cfg.ERPNextURL); err != nil {
 		return err
 	}
+	if cfg.SessionKeys != "" && !cfg.Remove {
+		if _, err := session.ParseKeys(cfg.SessionKeys); err != nil {
+			return &SettingError{"SESSION_KEYS", err.Error()}
+		}
+	}
 	var admin frappe.Credential
 	if cfg.AdminKey != "" {
 		var err error
@@ -52,7 +58,7 @@ func runSetup(ctx context.Context, cfg setupConfig, stdout, stderr io.Writer) er
 	}
 	defer client.Close()
 	return setupError(setup.Run(ctx, setup.Options{
-		Upstream: client, Credential: admin, ERPNextURL: cfg.ERPNextURL, PublicURL: cfg.PublicURL,
+		Upstream: client, Credential: admin, ERPNextURL: cfg.ERPNextURL, PublicURL: cfg.PublicURL, CallbackPath: session.CallbackPath,
 		AppName: cfg.AppName, ClientID: cfg.ClientID, Trusted: cfg.Trusted, AllowedRoles: cfg.AllowedRoles,
 		EnvFile: cfg.WriteEnv, SessionKeys: cfg.SessionKeys, DryRun: cfg.DryRun, Remove: cfg.Remove,
 		Settings: stdout, Terminal: isTerminal(stdout), Messages: stderr,

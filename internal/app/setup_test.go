@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"erpgraph/internal/app"
+	"erpgraph/internal/session"
 	"erpgraph/internal/simulator"
 )
 
@@ -38,10 +39,21 @@ func TestSetupCommand(t *testing.T) {
 	}
 	clients := len(site.Names("OAuth Client"))
 
-	if _, told := run(2, "--admin-key", "nonsense"); !strings.Contains(told, "ERPNEXT_ADMIN_KEY") {
-		t.Errorf("a malformed key: %s", told)
+	for name, c := range map[string]struct{ flag, value, setting string }{
+		"a malformed admin key":     {"--admin-key", "nonsense", "ERPNEXT_ADMIN_KEY"},
+		"upper case":                {"--public-url", "https://Graph.example.com", "PUBLIC_URL"},
+		"the scheme's own port":     {"--public-url", "https://graph.example.com:443", "PUBLIC_URL"},
+		"a path":                    {"--public-url", "https://graph.example.com/graph", "PUBLIC_URL"},
+		"bad session key":           {"--session-keys", "c2hvcnQ=", "SESSION_KEYS"},
+		"a session key, not base64": {"--session-keys", "$(id)", "SESSION_KEYS"},
+	} {
+		if _, told := run(2, "--admin-key", "admin:demo", c.flag, c.value); !strings.Contains(told, c.setting) || c.setting == "SESSION_KEYS" && strings.Contains(told, c.value) {
+			t.Errorf("%s: %s", name, told)
+		}
 	}
-	run(0, "--admin-key", "admin:demo", "--dry-run")
+	if _, told := run(0, "--admin-key", "admin:demo", "--dry-run"); !strings.Contains(told, `redirect_uris: "https://graph.example.com`+session.CallbackPath+`"`) {
+		t.Errorf("--dry-run told:\n%s", told)
+	}
 	if _, err := os.Stat(file); err == nil || len(site.Names("OAuth Client")) != clients {
 		t.Error("--dry-run changed something")
 	}

@@ -9,15 +9,16 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/expirable"
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/frappe"
 )
 
 const (
-	// defaultTTL is how long an answer of ERPNext is believed.
-	defaultTTL = 30 * time.Second
+	// believed is how long an answer of ERPNext is: a role that was taken away, a user who
+	// was disabled, a token that was revoked count for that long at most.
+	believed = 30 * time.Second
 	// maxEntries bounds the answers kept; one takes about 2 kB, most of it roles.
 	maxEntries = 10_000
 	// askTimeout bounds one question to ERPNext, which is a few calls.
@@ -40,9 +41,6 @@ type DirectoryConfig struct {
 	// Service is the credential of an account that may read users. Without it disabled
 	// users can't be told from others: ERPNext itself goes on serving their tokens.
 	Service frappe.Credential
-	// TTL is how long an answer is believed: 0 means 30 s. A role that was taken away,
-	// a user who was disabled, a token that was revoked count for that long at most.
-	TTL time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Logger is told when the service account is refused; nil means slog.Default.
@@ -50,18 +48,17 @@ type DirectoryConfig struct {
 }
 
 // Directory knows whom credentials belong to, by ERPNext's own answer. It keeps an
-// answer for its TTL, for each credential; failures are never kept. It is safe for
+// answer for 30 s, for each credential; failures are never kept. It is safe for
 // concurrent use.
 type Directory struct {
 	upstream Upstream
 	service  frappe.Credential
-	ttl      time.Duration
 	now      func() time.Time
 	log      *slog.Logger
 	running  sync.WaitGroup // the questions under way
 
 	mu      sync.Mutex
-	entries *expirable.LRU[string, entry] // by Credential.Key
+	entries *simplelru.LRU[string, entry] // by Credential.Key
 	asking  map[string]*question          // by Credential.Key
 	warned  time.Time                     // when the log was last told of the service account
 }
@@ -86,13 +83,13 @@ type question struct {
 
 // NewDirectory makes a Directory. Call Close when no more is asked.
 func NewDirectory(cfg DirectoryConfig) *Directory {
+	entries, _ := simplelru.NewLRU[string, entry](maxEntries, nil) // fails only without a size
 	d := &Directory{
 		upstream: cfg.Upstream,
 		service:  cfg.Service,
-		ttl:      cmp.Or(max(cfg.TTL, 0), defaultTTL),
 		now:      cfg.Now,
 		log:      cmp.Or(cfg.Logger, slog.Default()),
-		entries:  expirable.NewLRU[string, entry](maxEntries, nil, 0), // entries know their time by our clock
+		entries:  entries,
 		asking:   make(map[string]*question),
 	}
 	if d.now == nil {
@@ -197,7 +194,7 @@ func (d *Directory) leave(cred frappe.Credential, q *question) {
 // time counts from the beginning: ERPNext may have looked at the roles just then.
 func (d *Directory) settle(ctx context.Context, cred frappe.Credential, q *question) {
 	defer close(q.done)
-	until := d.now().Add(d.ttl)
+	until := d.now().Add(believed)
 	q.answer, q.err = d.ask(ctx, cred)
 	q.answer.until = until
 
@@ -239,11 +236,11 @@ func (d *Directory) ask(ctx context.Context, cred frappe.Credential) (entry, err
 	}
 }
 
-// warn tells the operator, once in a TTL.
+// warn tells the operator, once in a while.
 func (d *Directory) warn(ctx context.Context, err error) {
 	now := d.now()
 	d.mu.Lock()
-	due := d.warned.IsZero() || now.Sub(d.warned) >= d.ttl
+	due := d.warned.IsZero() || now.Sub(d.warned) >= believed
 	if due {
 		d.warned = now
 	}

@@ -126,7 +126,7 @@ func (b *bundle) who(t *testing.T, want apierror.Code) *frappe.User {
 	return user
 }
 
-func TestWhoIsRememberedForTheTTL(t *testing.T) {
+func TestWhoIsRemembered(t *testing.T) {
 	t.Parallel()
 	b := setup(t, false)
 	if got := b.who(t, ""); !cmp.Equal(*got, b.site.user) {
@@ -211,7 +211,7 @@ func TestDisabledUsers(t *testing.T) {
 		t.Errorf("checked %v", b.site.checked)
 	}
 	b.site.set(func(e *erpnext) { e.disabled = true })
-	b.who(t, "") // for the TTL
+	b.who(t, "") // for half a minute
 	b.clock.advance(30 * time.Second)
 	for range 2 { // the verdict is kept too
 		if _, err := b.Who(t.Context(), b.cred); apierror.CodeOf(err) != apierror.Unauthenticated || !strings.Contains(err.Error(), "the user is disabled") {

@@ -37,7 +37,7 @@ type Identity struct {
 type caller struct {
 	credential  frappe.Credential
 	fromSession bool
-	session     string // the session's name in logs
+	session     string // the session's handle
 }
 
 // FromHeader reads the credential of a request, as frappe.ParseAuthorization
@@ -68,10 +68,10 @@ func Of(credential frappe.Credential) Identity {
 }
 
 // OfSession is the identity of a browser's session, whose credential the browser does
-// not know: it sent a cookie, which browsers also send for pages of others. logID stands
-// for the session in logs: the first 16 hex digits of the SHA-256 of its id.
-func OfSession(credential frappe.Credential, logID string) Identity {
-	return Identity{caller: &caller{credential: credential, fromSession: true, session: logID}}
+// not know: it sent a cookie, which browsers also send for pages of others. handle is what
+// the keeper of sessions finds this one by.
+func OfSession(credential frappe.Credential, handle string) Identity {
+	return Identity{caller: &caller{credential: credential, fromSession: true, session: handle}}
 }
 
 // Credential is what upstream calls of this caller are made with.
@@ -86,7 +86,9 @@ func (i Identity) Credential() frappe.Credential {
 // need a proof that a page of this origin made them.
 func (i Identity) FromSession() bool { return i.caller != nil && i.caller.fromSession }
 
-// Session is the session's name in logs and audit events, "" for other callers.
+// Session is the handle that the session's keeper gave to [OfSession], "" for other
+// callers. It means nothing to anybody else and is not for logs: those take
+// [Identity.LogID].
 func (i Identity) Session() string {
 	if i.caller == nil {
 		return ""
@@ -102,8 +104,7 @@ func (i Identity) IsZero() bool { return i.Credential().IsZero() }
 func (i Identity) Key() string { return i.Credential().Key() }
 
 // LogID is a short one-way name of the credential for logs, "" for nobody. It
-// tells that two lines are of one credential, not whose it is. A session's is
-// another than [Identity.Session].
+// tells that two lines are of one credential, not whose it is.
 func (i Identity) LogID() string {
 	key := i.Key()
 	return key[:min(len(key), logDigits)]

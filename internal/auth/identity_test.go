@@ -75,7 +75,7 @@ func TestErrorsDoNotRepeatTheValue(t *testing.T) {
 func TestIdentityIsRedacted(t *testing.T) {
 	t.Parallel()
 	id := mustParse(t, "token "+secret)
-	for name, id := range map[string]auth.Identity{"of a header": id, "of a session": auth.OfSession(id.Credential(), "0123456789abcdef")} {
+	for name, id := range map[string]auth.Identity{"of a header": id, "of a session": auth.OfSession(id.Credential(), "a handle")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			wantRedacted(t, id)
@@ -128,14 +128,14 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// A session's caller has shown a cookie only, whatever its name in logs is.
+// A session's caller has shown a cookie only, whatever its handle is.
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	credential := mustParse(t, "token a:b").Credential()
-	for _, logID := range []string{"0123456789abcdef", ""} {
-		id := auth.OfSession(credential, logID)
-		if !id.FromSession() || id.Session() != logID || id.IsZero() || id.Key() != credential.Key() {
-			t.Errorf("%q: %t %q", logID, id.FromSession(), id.Session())
+	for _, handle := range []string{"\x00\xff of any bytes", ""} {
+		id := auth.OfSession(credential, handle)
+		if !id.FromSession() || id.Session() != handle || id.IsZero() || id.Key() != credential.Key() {
+			t.Errorf("%q: %t %q", handle, id.FromSession(), id.Session())
 		}
 	}
 	for _, id := range []auth.Identity{{}, auth.Of(credential)} {

@@ -10,14 +10,15 @@ import (
 	"erpgraph/internal/apierror"
 )
 
-// administrator is the user that can't be disabled (core/doctype/user/user.py
+// Administrator is the one user whose name is not the email address, and who has all
+// roles. It is the user that can't be disabled (core/doctype/user/user.py
 // check_enable_disable), and that lists of User show to nobody else
 // (get_permission_query_conditions).
-const administrator = "Administrator"
+const Administrator = "Administrator"
 
 // User is one user of the site.
 type User struct {
-	Name     string // of the document: the email address, or "Administrator"
+	Name     string // of the document: the email address, or Administrator
 	FullName string
 	// Roles are all that count, the implicit ones ("All", "Guest", "Desk User") included.
 	Roles []string
@@ -83,7 +84,7 @@ func (c *Client) UserEnabled(ctx context.Context, service Credential, user strin
 	switch user {
 	case "", guest:
 		return false, nil
-	case administrator:
+	case Administrator:
 		return true, nil
 	}
 	cell, found, err := c.userField(ctx, service, user, "enabled")

@@ -13,6 +13,17 @@ import (
 // and older clients send.
 var preflightHeaders = [...]string{"GraphQL-Preflight", "Apollo-Require-Preflight", "X-Requested-With"}
 
+// NewForgeryCheck gives the rule for a request that changes something with a browser's
+// session, for handlers that httpapi serves and does not know: the error of the check is
+// FORBIDDEN. publicURL and allowed are as in [Options]; the error tells which is wrong.
+func NewForgeryCheck(publicURL string, allowed []string) (check func(*http.Request) error, err error) {
+	from, err := newOrigins(publicURL, allowed)
+	if err != nil {
+		return nil, err
+	}
+	return from.checkForgery, nil
+}
+
 // checkForgery refuses a request with a browser's session that a foreign page could
 // have made the browser send. Browsers attach the cookie on their own, so the request
 // must show that a script sent it which the browser lets talk to this service; and where

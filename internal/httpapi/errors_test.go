@@ -266,8 +266,8 @@ func TestOperationLog(t *testing.T) {
 			t.Errorf("%s = %v, want %v", key, line[key], want)
 		}
 	}
-	if user, ok := line["user"].(string); !ok || len(user) != 16 {
-		t.Errorf("user %v", line["user"])
+	if caller, ok := line["caller"].(string); !ok || len(caller) != 16 {
+		t.Errorf("caller %v", line["caller"])
 	}
 	if ms, ok := line["ms"].(float64); !ok || ms < 0 {
 		t.Errorf("ms %v", line["ms"])

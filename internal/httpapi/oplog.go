@@ -96,7 +96,7 @@ func (l *operationLog) write(ctx context.Context, log *slog.Logger, status int) 
 		slog.String("requestId", id),
 		slog.String("operation", l.name),
 		slog.String("type", l.kind),
-		slog.String("user", l.user),
+		slog.String("caller", l.user),
 		slog.Int("cost", l.cost),
 		slog.Float64("ms", float64(time.Since(l.start).Microseconds())/1000),
 		slog.Int("status", status),

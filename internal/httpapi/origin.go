@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
-	"unicode/utf8"
+
+	"erpgraph/internal/origin"
 )
 
 // origins tells the pages that may use a session apart from all others: those of the
@@ -20,62 +20,45 @@ type origins struct {
 func newOrigins(publicURL string, allowed []string) (*origins, error) {
 	o := &origins{allowed: make(map[string]bool, len(allowed))}
 	if publicURL != "" {
-		u, err := url.Parse(publicURL)
-		if err != nil || !isOriginURL(u) {
+		if o.own = originOf(publicURL); o.own == "" {
 			return nil, fmt.Errorf("httpapi: Options.PublicURL %q is no address that begins with http:// or https://", publicURL)
 		}
-		o.own = originOf(u)
 	}
 	for _, text := range allowed {
-		u, err := url.Parse(text)
-		if err != nil || !isOriginURL(u) || strings.Contains(text, "*") {
+		switch exact := originOf(text); exact {
+		case "":
 			return nil, fmt.Errorf("httpapi: Options.Origins: %q is no origin; write each one in full, such as https://app.example.com", text)
-		}
-		if exact := originOf(u); exact != text {
+		case text:
+			o.allowed[text] = true
+		default:
 			return nil, fmt.Errorf("httpapi: Options.Origins: %q is not as browsers send it; write %s", text, exact)
 		}
-		o.allowed[text] = true
 	}
 	return o, nil
 }
 
-// IsOrigin tells whether a text is an origin as browsers send it: scheme and host in
-// lower case, the port where it is not the scheme's own, and no more.
-func IsOrigin(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && isOriginURL(u) && !strings.Contains(text, "*") && originOf(u) == text
-}
-
-// isOriginURL says whether a URL has what an origin is made of. Browsers send names beyond
-// ASCII as punycode.
-func isOriginURL(u *url.URL) bool {
-	ascii := !strings.ContainsFunc(u.Host, func(r rune) bool { return r >= utf8.RuneSelf })
-	return (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" && u.User == nil && ascii
-}
-
-// originOf writes the origin of a URL as browsers do: in lower case, without path and
-// without the scheme's own port (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin).
-func originOf(u *url.URL) string {
-	host := strings.ToLower(u.Host)
-	if port := u.Port(); u.Scheme == "http" && port == "80" || u.Scheme == "https" && port == "443" {
-		host = strings.TrimSuffix(host, ":"+port)
+// originOf is the origin of an address that a person wrote; "" where it has none, or has
+// what no origin has: a user.
+func originOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.User != nil {
+		return ""
 	}
-	return u.Scheme + "://" + host
+	return origin.Of(u)
 }
 
-// isOwn says whether origin is that of the service. Without a public URL it is the host
-// that the request was sent to, under either scheme, as a proxy may end TLS.
-func (o *origins) isOwn(r *http.Request, origin string) bool {
+// isOwn says whether from is the origin of the service. Without a public URL it is the
+// host that the request was sent to, under either scheme, as a proxy may end TLS.
+func (o *origins) isOwn(r *http.Request, from string) bool {
 	if o.own != "" {
-		return origin == o.own
+		return from == o.own
 	}
-	host := strings.ToLower(r.Host)
-	return host != "" && (origin == "http://"+host || origin == "https://"+host)
+	return from != "" && (from == origin.Of(&url.URL{Scheme: "http", Host: r.Host}) || from == origin.Of(&url.URL{Scheme: "https", Host: r.Host}))
 }
 
-// allows says whether origin is in the allow-list. "null", which sandboxed and local
+// allows says whether an origin is in the allow-list. "null", which sandboxed and local
 // pages send, never is.
-func (o *origins) allows(origin string) bool { return o.allowed[origin] }
+func (o *origins) allows(from string) bool { return o.allowed[from] }
 
 // site is where a request comes from, as the browser tells it.
 type site int

@@ -225,7 +225,7 @@ func (s *socket) log(ctx context.Context) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.exec.presenter.log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, "socket",
-		slog.String("requestId", requestID), slog.String("user", s.id.LogID()), slog.Int("operations", s.count),
+		slog.String("requestId", requestID), slog.String("caller", s.id.LogID()), slog.Int("operations", s.count),
 		slog.Float64("ms", float64(time.Since(s.started).Microseconds())/1000),
 		slog.Int("code", int(code)), slog.String("reason", reason))
 }

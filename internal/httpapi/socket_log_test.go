@@ -56,7 +56,7 @@ func TestSocketLog(t *testing.T) {
 	client.send(`nonsense-hunter2`)
 	client.wantClosed(4400, "Invalid message")
 	line := b.wantSocketLog(t)
-	if line["requestId"] != "socket-0001" || line["operations"] != 2.0 || line["code"] != 4400.0 || line["user"] == "" {
+	if line["requestId"] != "socket-0001" || line["operations"] != 2.0 || line["code"] != 4400.0 || line["caller"] == "" {
 		t.Errorf("%v", line)
 	}
 	log := b.log.String()

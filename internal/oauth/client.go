@@ -198,7 +198,7 @@ func (c *Client) tokens(answer *oauth2.Token) (*Tokens, error) {
 	if answer.RefreshToken == "" || answer.ExpiresIn <= 0 || answer.Type() != "Bearer" {
 		return nil, malformed("get_token")
 	}
-	return NewTokens(answer.AccessToken, answer.RefreshToken, c.now().Add(time.Duration(answer.ExpiresIn)*time.Second)), nil
+	return newTokens(answer.AccessToken, answer.RefreshToken, c.now().Add(time.Duration(answer.ExpiresIn)*time.Second)), nil
 }
 
 func malformed(op string) error {

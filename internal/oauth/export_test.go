@@ -14,3 +14,8 @@ func VerifyIDToken(clientID, secret, idToken, access, nonce string, now time.Tim
 	_, err := c.verify(answer, nonce)
 	return err
 }
+
+// NewTokens are the given tokens.
+func NewTokens(access, refresh string, expiry time.Time) *Tokens {
+	return newTokens(access, refresh, expiry)
+}

@@ -19,14 +19,10 @@ const clockLeeway = 2 * time.Minute
 // the user's roles.
 const maxIDToken = 32 << 10
 
-// Claims are what an id_token says of its user.
+// Claims are what an id_token says of its user, as far as anybody reads it.
 type Claims struct {
-	// Subject is an id that Frappe made up for the user; "" where it has none.
-	Subject string
 	// Email is the user's; but for Administrator it is the user's name too.
 	Email string
-	// FullName is for people.
-	FullName string
 }
 
 type idClaims struct {
@@ -34,7 +30,6 @@ type idClaims struct {
 	Nonce  string `json:"nonce"`
 	AtHash string `json:"at_hash"`
 	Email  string `json:"email"`
-	Name   string `json:"name"`
 }
 
 // verify checks the id_token of an answer: signed by HS256 with the client's secret,
@@ -66,7 +61,7 @@ func (c *Client) verify(answer *oauth2.Token, nonce string) (*Claims, error) {
 	case claims.AtHash != "" && !equal(claims.AtHash, atHash(answer.AccessToken)):
 		return nil, fmt.Errorf("%w: it belongs to another access token", ErrUntrusted)
 	}
-	return &Claims{Subject: claims.Subject, Email: claims.Email, FullName: claims.Name}, nil
+	return &Claims{Email: claims.Email}, nil
 }
 
 // equal compares without telling by its time how much was right.

@@ -20,8 +20,7 @@ type Tokens struct {
 
 type pair struct{ access, refresh string }
 
-// NewTokens are the given tokens.
-func NewTokens(access, refresh string, expiry time.Time) *Tokens {
+func newTokens(access, refresh string, expiry time.Time) *Tokens {
 	p := &pair{access, refresh}
 	return &Tokens{pair: &p, Expiry: expiry}
 }

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"erpgraph/internal/frappe"
+	"erpgraph/internal/httpapi"
 	"erpgraph/internal/oauth"
 	"erpgraph/internal/postgres"
 	"erpgraph/internal/postgres/postgrestest"
@@ -198,10 +199,9 @@ func (b *testBundle) config(db *postgres.DB, keys *session.Keyring) session.Conf
 	}
 	who := func(ctx context.Context, c frappe.Credential) (*frappe.User, error) { return b.whoAmI(ctx, c) }
 	return session.Config{
-		OAuth: client, Pool: db.Pool(), Keys: keys, WhoAmI: who, Who: who, PublicURL: public,
-		AllowOrigin: func(origin string) bool { return origin == "https://app.example.com" },
-		RequestID:   func(context.Context) (string, error) { return "request-1", nil },
-		Logger:      slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		OAuth: client, Pool: db.Pool(), Keys: keys, Who: who, PublicURL: public, CheckForgery: b.forgery(b.url),
+		RequestID: func(context.Context) (string, error) { return "request-1", nil },
+		Logger:    slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Forget: func(c frappe.Credential) {
 			if b.forget != nil {
 				b.forget(c)
@@ -209,6 +209,16 @@ func (b *testBundle) config(db *postgres.DB, keys *session.Keyring) session.Conf
 		},
 		Now: b.clock.now,
 	}
+}
+
+// forgery is the rule that the app has, for a service at this address.
+func (b *testBundle) forgery(public string) func(*http.Request) error {
+	b.Helper()
+	check, err := httpapi.NewForgeryCheck(public, []string{"https://app.example.com"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return check
 }
 
 func (b *testBundle) exec(sql string, args ...any) {

@@ -12,7 +12,7 @@ import (
 const (
 	// idBytes is the length of a session id: it can't be guessed.
 	idBytes = 32
-	// logDigits is how much of an id's hash a log line shows, as auth.Identity does.
+	// logDigits is how much of an id's hash a log line shows.
 	logDigits = 16
 	// cookieName is the session's cookie, where it can't be a __Host- one.
 	cookieName = "erpgraph"
@@ -33,7 +33,7 @@ func hashID(raw []byte) []byte {
 	return sum[:]
 }
 
-// logID names a session in logs and to [auth.OfSession].
+// logID names a session in logs.
 func logID(hash []byte) string { return hex.EncodeToString(hash)[:logDigits] }
 
 // cookies knows how this service names and protects its cookies.

@@ -10,6 +10,7 @@ import (
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/auth"
+	"erpgraph/internal/frappe"
 	"erpgraph/internal/postgres/postgrestest"
 	"erpgraph/internal/simulator"
 )
@@ -52,6 +53,45 @@ func TestSignOut(t *testing.T) {
 	}
 	if res, _ := v.send(http.MethodPost, b.url+"/auth/logout", asPage, "{}"); res.StatusCode != http.StatusOK {
 		t.Errorf("once more: %d", res.StatusCode)
+	}
+}
+
+// Who notices that a session may not go on ends it, once, and no other.
+func TestEndIdentity(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ending, staying := b.signIn(sales).session(), b.signIn(sales).session()
+	identity, err := b.m.Identity(b.request(ending))
+	if err != nil {
+		t.Fatal(err)
+	}
+	forgotten := ""
+	b.forget = func(c frappe.Credential) { forgotten = c.Key() }
+	for _, id := range []auth.Identity{{}, auth.Of(identity.Credential()), identity, identity} {
+		b.m.EndIdentity(t.Context(), id, "for a test")
+	}
+	if err := b.m.Alive(t.Context(), identity); codeOf(err) != apierror.Unauthenticated {
+		t.Errorf("its socket: %v", err)
+	}
+	if _, err := b.m.Identity(b.request(ending)); codeOf(err) != apierror.Unauthenticated {
+		t.Errorf("its cookie: %v", err)
+	}
+	if _, err := b.m.Identity(b.request(staying)); err != nil {
+		t.Errorf("the user's other session: %v", err)
+	}
+	if forgotten != identity.Key() {
+		t.Error("whose it was is not forgotten")
+	}
+	events := b.events("revoked")
+	if len(events) != 1 || events[0]["user"] != sales || events[0]["reason"] != "for a test" || events[0]["requestId"] != "request-1" {
+		t.Errorf("audit: %v", events)
+	}
+	b.exec("update auth_retired_token set not_before = now()")
+	if err := b.m.Sweep(t.Context()); err != nil || b.count("auth_retired_token") != 0 {
+		t.Errorf("its token was not revoked: %v", err)
+	}
+	if _, err := b.client.LoggedUser(t.Context(), b.credential(b.m, staying)); err != nil {
+		t.Errorf("the other session's token: %v", err)
 	}
 }
 

@@ -2,18 +2,19 @@ package session
 
 import (
 	"encoding/json"
-	"mime"
 	"net/http"
 
 	"erpgraph/internal/apierror"
 )
 
-// The addresses of sign-in. They are part of the public API.
+// CallbackPath is where ERPNext sends browsers back to, below the public address.
+const CallbackPath = "/auth/callback"
+
+// The other addresses of sign-in. They are part of the public API too.
 const (
-	loginPath    = "/auth/login"
-	callbackPath = "/auth/callback"
-	logoutPath   = "/auth/logout"
-	statusPath   = "/auth/session"
+	loginPath  = "/auth/login"
+	logoutPath = "/auth/logout"
+	statusPath = "/auth/session"
 )
 
 // Handler serves GET /auth/login?return_to=PATH, GET /auth/callback, POST /auth/logout
@@ -21,7 +22,7 @@ const (
 func (m *Manager) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+loginPath, m.login)
-	mux.HandleFunc("GET "+callbackPath, m.callback)
+	mux.HandleFunc("GET "+CallbackPath, m.callback)
 	mux.HandleFunc("POST "+logoutPath, m.logout)
 	mux.HandleFunc("GET "+statusPath, m.status)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -55,12 +56,6 @@ func (m *Manager) refuseJSON(w http.ResponseWriter, r *http.Request, err error) 
 		extensions["requestId"] = id
 	}
 	m.writeJSON(w, r, status, map[string]any{"errors": []any{map[string]any{"message": public.Message, "extensions": extensions}}})
-}
-
-// isJSON tells whether a request's body is called JSON, which no form's can be.
-func isJSON(r *http.Request) bool {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && kind == "application/json"
 }
 
 func (m *Manager) writeJSON(w http.ResponseWriter, r *http.Request, status int, body map[string]any) {

@@ -15,7 +15,7 @@ const revokeTime = 10 * time.Second
 // browser with several cookies of our name, of which somebody else planted some, is
 // signed out of all that they name.
 func (m *Manager) logout(w http.ResponseWriter, r *http.Request) {
-	if err := m.checkOrigin(r); err != nil {
+	if err := m.checkForgery(r); err != nil {
 		m.refuseJSON(w, r, err)
 		return
 	}

@@ -3,7 +3,6 @@ package session
 import (
 	"cmp"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,27 +20,25 @@ import (
 	"erpgraph/internal/oauth"
 )
 
-// Config is what a Manager works with. OAuth, Pool, Keys, WhoAmI, Who and PublicURL are
-// required.
+// Config is what a Manager works with. OAuth, Pool, Keys, Who, PublicURL and CheckForgery
+// are required.
 type Config struct {
 	OAuth *oauth.Client
 	// Pool is the app's database, with the tables of the migration auth_session.
 	Pool *pgxpool.Pool
 	Keys *Keyring
-	// WhoAmI asks ERPNext who a credential belongs to. If it keeps answers, Forget must
-	// make it forget them.
-	WhoAmI func(context.Context, frappe.Credential) (*frappe.User, error)
-	// Who is the same with a cache of half a minute. Both may refuse users who were
-	// disabled, with auth.ErrDisabled.
+	// Who tells who a credential belongs to, by ERPNext's answer. It may keep answers for
+	// half a minute, and refuse users who were disabled with auth.ErrDisabled.
 	Who func(context.Context, frappe.Credential) (*frappe.User, error)
 	// PublicURL is the address of this service for browsers, without a path. With http
 	// its host must be the loopback one, and cookies are less protected.
 	PublicURL *url.URL
-	// AllowOrigin tells whether pages of another origin may sign their user out. nil:
-	// none may.
-	AllowOrigin func(origin string) bool
-	// Forget is told of credentials whose session has ended, so that nobody is believed
-	// to be who they were: the cache behind Who. nil: nobody is told.
+	// CheckForgery refuses a request to sign out that a foreign page made the browser send,
+	// with the error to answer: the rule for all that changes something with a session.
+	CheckForgery func(*http.Request) error
+	// Forget makes Who forget a credential: one whose session has ended, so that nobody is
+	// believed to be who they were, and one that must be asked for anew. nil: Who keeps
+	// nothing.
 	Forget func(frappe.Credential)
 	// RequestID names the request in the audit log. nil: lines have no requestId.
 	RequestID func(context.Context) (string, error)
@@ -58,19 +55,19 @@ type Config struct {
 // Manager makes, finds, renews and ends sessions. Any number of them may share a
 // database. It is safe for concurrent use.
 type Manager struct {
-	oauth       *oauth.Client
-	store       *store
-	keys        *Keyring
-	whoAmI, who func(context.Context, frappe.Credential) (*frappe.User, error)
-	origin      string
-	allowOrigin func(string) bool
-	forget      func(frappe.Credential)
-	requestID   func(context.Context) (string, error)
-	log         *slog.Logger
-	now         func() time.Time
-	lifetime    time.Duration
-	cookies     cookies
-	sweepTime   time.Duration
+	oauth        *oauth.Client
+	store        *store
+	keys         *Keyring
+	who          func(context.Context, frappe.Credential) (*frappe.User, error)
+	origin       string // of PublicURL
+	checkForgery func(*http.Request) error
+	forget       func(frappe.Credential)
+	requestID    func(context.Context) (string, error)
+	log          *slog.Logger
+	now          func() time.Time
+	lifetime     time.Duration
+	cookies      cookies
+	sweepTime    time.Duration
 	// places are for sign-ins whose code is redeemed now.
 	places    chan struct{}
 	placeTime time.Duration
@@ -82,18 +79,18 @@ type Manager struct {
 // New checks the configuration and makes a Manager. It asks neither the database nor
 // ERPNext for anything.
 func New(cfg Config) (*Manager, error) {
-	if cfg.OAuth == nil || cfg.Pool == nil || cfg.Keys == nil || cfg.WhoAmI == nil || cfg.Who == nil || cfg.PublicURL == nil {
-		return nil, errors.New("session: OAuth, Pool, Keys, WhoAmI, Who and PublicURL are required")
+	if cfg.OAuth == nil || cfg.Pool == nil || cfg.Keys == nil || cfg.Who == nil || cfg.PublicURL == nil || cfg.CheckForgery == nil {
+		return nil, errors.New("session: OAuth, Pool, Keys, Who, PublicURL and CheckForgery are required")
 	}
-	secure, err := checkPublicURL(cfg.PublicURL)
+	own, secure, err := checkPublicURL(cfg.PublicURL)
 	if err != nil {
 		return nil, err
 	}
 	m := &Manager{
-		oauth: cfg.OAuth, keys: cfg.Keys, whoAmI: cfg.WhoAmI, who: cfg.Who,
-		store:       &store{pool: cfg.Pool, idle: cmp.Or(max(cfg.Idle, 0), 24*time.Hour), timeout: statementTime},
-		origin:      originOf(cfg.PublicURL.Scheme, cfg.PublicURL.Host),
-		allowOrigin: cfg.AllowOrigin, requestID: cfg.RequestID, forget: cfg.Forget,
+		oauth: cfg.OAuth, keys: cfg.Keys, who: cfg.Who,
+		store:        &store{pool: cfg.Pool, idle: cmp.Or(max(cfg.Idle, 0), 24*time.Hour), timeout: statementTime},
+		origin:       own,
+		checkForgery: cfg.CheckForgery, requestID: cfg.RequestID, forget: cfg.Forget,
 		log:      cmp.Or(cfg.Logger, slog.Default()),
 		now:      cfg.Now,
 		lifetime: cmp.Or(max(cfg.Lifetime, 0), 168*time.Hour),
@@ -102,9 +99,6 @@ func New(cfg Config) (*Manager, error) {
 	}
 	if m.now == nil {
 		m.now = time.Now
-	}
-	if m.allowOrigin == nil {
-		m.allowOrigin = func(string) bool { return false }
 	}
 	if m.forget == nil {
 		m.forget = func(frappe.Credential) {}
@@ -129,7 +123,7 @@ func (m *Manager) Identity(r *http.Request) (auth.Identity, error) {
 		return auth.Identity{}, toldAsEnded(err)
 	}
 	m.seen(r.Context(), row)
-	return auth.OfSession(m.source(row, false).credential(), logID(hash)), nil
+	return auth.OfSession(m.source(row, false).credential(), string(hash)), nil
 }
 
 // seen writes that a session is used.
@@ -157,11 +151,16 @@ func (m *Manager) Alive(ctx context.Context, id auth.Identity) error {
 	if !id.FromSession() {
 		return nil
 	}
-	prefix, err := hex.DecodeString(id.Session())
-	if err != nil || len(prefix) != logDigits/2 {
-		return toldAsEnded(errNoSession)
+	return toldAsEnded(m.store.alive(ctx, []byte(id.Session())))
+}
+
+// EndIdentity ends the session of an identity, for a reason that the audit log tells; the
+// janitor revokes its tokens. Nothing happens where there is none. What fails is logged:
+// whoever has that reason will have it again at the next request.
+func (m *Manager) EndIdentity(ctx context.Context, id auth.Identity, reason string) {
+	if id.FromSession() {
+		m.end(ctx, revoked, reason, []byte(id.Session()))
 	}
-	return toldAsEnded(m.store.alive(ctx, prefix))
 }
 
 // toldAsEnded gives errNoSession its public form; other errors have theirs.

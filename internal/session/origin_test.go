@@ -18,7 +18,7 @@ func (b *testBundle) service(public string) *session.Manager {
 		b.Fatal(err)
 	}
 	cfg := b.config(b.db, b.keys)
-	cfg.PublicURL = u
+	cfg.PublicURL, cfg.CheckForgery = u, b.forgery(public)
 	m, err := session.New(cfg)
 	if err != nil {
 		b.Fatalf("%s: %v", public, err)

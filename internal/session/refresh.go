@@ -143,7 +143,7 @@ func (m *Manager) doubt(ctx context.Context, r *row) error {
 	return apierror.New(apierror.UpstreamUnavailable, "ERPNext does not know this app at the moment")
 }
 
-// whoHas asks ERPNext whose an access token is. Nothing is kept of the answer.
+// whoHas asks ERPNext anew whose an access token is. Nothing is kept of the answer.
 func (m *Manager) whoHas(ctx context.Context, token string) (*frappe.User, error) {
 	credential, err := frappe.ParseAuthorization("Bearer " + token)
 	if err != nil {
@@ -151,7 +151,7 @@ func (m *Manager) whoHas(ctx context.Context, token string) (*frappe.User, error
 	}
 	m.forget(credential)
 	defer m.forget(credential)
-	return m.whoAmI(ctx, credential)
+	return m.who(ctx, credential)
 }
 
 // over ends a session that ERPNext has ended. If its tokens were renewed meanwhile it is

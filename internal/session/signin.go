@@ -15,9 +15,6 @@ import (
 	"erpgraph/internal/oauth"
 )
 
-// administrator is the one user whose name is not the email address.
-const administrator = "Administrator"
-
 const (
 	// maxExchanges is how many codes a process redeems at a time: few users sign in at the
 	// same moment, and ERPNext has few workers.
@@ -190,7 +187,7 @@ func (m *Manager) whose(ctx context.Context, t *oauth.Tokens) (*frappe.User, *re
 		return nil, refuse(http.StatusForbidden, contradiction, "ERPNext does not accept the token that it gave")
 	case err != nil:
 		return nil, outOfOrder(err)
-	case user.Name != administrator && (t.Claims == nil || !strings.EqualFold(t.Claims.Email, user.Name)):
+	case user.Name != frappe.Administrator && (t.Claims == nil || !strings.EqualFold(t.Claims.Email, user.Name)):
 		no := refuse(http.StatusForbidden, contradiction, "the id_token names another user than the token is of")
 		no.user = user.Name
 		return nil, no

@@ -123,12 +123,11 @@ func (s *store) load(ctx context.Context, hash []byte) (*row, error) {
 		where id_hash = $1 and expires_at > now() and last_seen_at > now() - $2::interval`, hash, s.idle)
 }
 
-// alive tells whether there is a session whose hash begins so; errNoSession if not.
-func (s *store) alive(ctx context.Context, prefix []byte) error {
+// alive tells whether a session has not ended; errNoSession else.
+func (s *store) alive(ctx context.Context, hash []byte) error {
 	found, err := query(ctx, s, "read a session", pgx.RowTo[bool], `
 		select exists (select from auth_session
-		where id_hash >= $1 and id_hash < $1 || '\xffffffffffffffffffffffffffffffffffffffffffffffffff'::bytea
-		  and expires_at > now() and last_seen_at > now() - $2::interval)`, prefix, s.idle)
+		where id_hash = $1 and expires_at > now() and last_seen_at > now() - $2::interval)`, hash, s.idle)
 	switch {
 	case err != nil:
 		return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/frappe"
+	"erpgraph/internal/origin"
 )
 
 // OptionError is an option that is missing or can't be used.
@@ -48,9 +48,9 @@ func (o *Options) check() error {
 	if err := checkPublicURL(o.PublicURL); err != nil {
 		return err
 	}
-	for _, s := range []Setting{{settingSite, o.ERPNextURL}, {settingPublic, o.PublicURL}, {settingKeys, o.SessionKeys}} {
-		if s.Value != "" && !plainValue(s.Value) {
-			return &OptionError{s.Name, "has characters that not every reader of a file of settings takes as they are"}
+	for _, s := range []setting{{settingSite, o.ERPNextURL}, {settingPublic, o.PublicURL}, {settingKeys, o.SessionKeys}} {
+		if s.value != "" && !plainValue(s.value) {
+			return &OptionError{s.name, "has characters that not every reader of a file of settings takes as they are"}
 		}
 	}
 	return nil
@@ -83,30 +83,27 @@ func checkPublicURL(raw string) error {
 		return &OptionError{option, "must not contain a user or password"}
 	case u.Path != "", u.RawQuery != "", u.ForceQuery, strings.Contains(raw, "#"):
 		return &OptionError{option, "must be scheme and host only, without a path or query: ERPNext compares redirect URIs byte for byte"}
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case !origin.Is(raw):
+		return &OptionError{option, "must be scheme and host as browsers write them, for serve compares them so: in lower case, in ASCII, without the scheme's own port"}
+	case u.Scheme == "http" && !origin.IsLoopback(u.Hostname()):
 		return &OptionError{option, "must begin with https:// unless it is this machine's own (localhost, 127.0.0.1): sign-in needs cookies that travel encrypted"}
 	}
 	return nil
 }
 
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
-}
-
 // checkAdmin finds out whose key it is, and that it may do what is to be done.
-func (s Site) checkAdmin(ctx context.Context) (user string, err error) {
+func (s site) checkAdmin(ctx context.Context) (user string, err error) {
 	const role = "System Manager"
-	user, err = s.Upstream.LoggedUser(ctx, s.Credential)
+	user, err = s.upstream.LoggedUser(ctx, s.credential)
 	switch {
 	case apierror.CodeOf(err) == apierror.Unauthenticated:
 		return "", &OptionError{adminKey, "ERPNext does not accept it; make a new one in the desk: User, Settings, API Access"}
 	case err != nil:
 		return "", reachError(err)
-	case user == "Administrator":
+	case user == frappe.Administrator:
 		return user, nil
 	}
-	roles, err := s.Upstream.Roles(ctx, s.Credential, user)
+	roles, err := s.upstream.Roles(ctx, s.credential, user)
 	if err != nil {
 		return "", reachError(err)
 	}

@@ -8,36 +8,33 @@ import (
 // (integrations/doctype/oauth_client).
 const doctypeClient = "OAuth Client"
 
-// callbackPath is where ERPNext sends browsers back to, below the public address.
-const callbackPath = "/auth/callback"
-
 // oauthClient is the OAuth Client that users sign in with.
 //
 // Redirect URIs are compared byte for byte (oauth.py), and an administrator may have
 // added others, of an app that shares the client: those stay. Without any role given the
 // roles are the site's business: a new client gets "Desk User" there, so that website
 // users can't sign in.
-func oauthClient(o *Options) Document {
-	callback := o.PublicURL + callbackPath
-	d := Document{
-		DocType: doctypeClient,
-		Find:    map[string]string{"app_name": o.AppName},
-		Name:    o.ClientID,
-		Fields: []Field{
-			{Name: "redirect_uris", Rule: Word(callback)},
-			{Name: "default_redirect_uri", Rule: Text(callback)},
-			{Name: "scopes", Rule: Text("all openid")},
-			{Name: "grant_type", Rule: Text("Authorization Code")},
-			{Name: "response_type", Rule: Text("Code")},
-			{Name: "skip_authorization", Rule: Check(o.Trusted)},
+func oauthClient(o *Options) document {
+	callback := o.PublicURL + o.CallbackPath
+	d := document{
+		docType: doctypeClient,
+		find:    map[string]string{"app_name": o.AppName},
+		name:    o.ClientID,
+		fields: []field{
+			{name: "redirect_uris", rule: hasWord(callback)},
+			{name: "default_redirect_uri", rule: textIs(callback)},
+			{name: "scopes", rule: textIs("all openid")},
+			{name: "grant_type", rule: textIs("Authorization Code")},
+			{name: "response_type", rule: textIs("Code")},
+			{name: "skip_authorization", rule: checkIs(o.Trusted)},
 		},
-		Dependents: []Dependent{
-			{DocType: "OAuth Bearer Token", Field: "client"},
-			{DocType: "OAuth Authorization Code", Field: "client"},
+		dependents: []dependent{
+			{docType: "OAuth Bearer Token", field: "client"},
+			{docType: "OAuth Authorization Code", field: "client"},
 		},
 	}
 	if len(o.AllowedRoles) > 0 {
-		d.Fields = append(d.Fields, Field{Name: "allowed_roles", Rule: RowSet{Field: "role", Values: o.AllowedRoles}})
+		d.fields = append(d.fields, field{name: "allowed_roles", rule: rowsAre{field: "role", values: o.AllowedRoles}})
 	}
 	return d
 }

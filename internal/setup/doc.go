@@ -13,7 +13,7 @@
 //	report.go   what is told, and in which words
 //
 // A second run finds nothing to change and writes nothing. A document that another
-// feature needs joins the plan as one more [Document].
+// feature needs joins the plan as one more document.
 //
 // Nothing here logs. Texts go to one writer and settings to another, so that the secret
 // of a client is only ever where it was asked for.

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Setting is a line of a file of settings.
-type Setting struct{ Name, Value string }
+// setting is a line of a file of settings.
+type setting struct{ name, value string }
 
 // envFile is a file of NAME=value lines as a shell, docker --env-file and systemd's
 // EnvironmentFile read it. All that is not ours stays byte for byte.
@@ -131,14 +131,14 @@ func (f *envFile) get(name string) string {
 
 // set writes a setting where it stands, or at the end, and tells whether that changed
 // anything. The value must be plain.
-func (f *envFile) set(s Setting) (changed bool) {
+func (f *envFile) set(s setting) (changed bool) {
 	found := false
 	for i, line := range f.lines {
-		if line.name != s.Name {
+		if line.name != s.name {
 			continue
 		}
 		found = true
-		if line.value != s.Value {
+		if line.value != s.value {
 			f.lines[i] = assign(line.prefix, s)
 			changed = true
 		}
@@ -149,12 +149,12 @@ func (f *envFile) set(s Setting) (changed bool) {
 	if last := len(f.lines) - 1; last >= 0 && !strings.HasSuffix(f.lines[last].raw, "\n") {
 		f.lines[last].raw += "\n"
 	}
-	f.lines = append(f.lines, assign(s.Name+"=", s))
+	f.lines = append(f.lines, assign(s.name+"=", s))
 	return true
 }
 
-func assign(prefix string, s Setting) envLine {
-	return envLine{raw: prefix + s.Value + "\n", prefix: prefix, name: s.Name, value: s.Value}
+func assign(prefix string, s setting) envLine {
+	return envLine{raw: prefix + s.value + "\n", prefix: prefix, name: s.name, value: s.value}
 }
 
 // unset drops a setting, and tells whether it was there.

@@ -34,11 +34,11 @@ func TestEnvSet(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			changed := f.set(Setting{"A", "new"})
+			changed := f.set(setting{"A", "new"})
 			if got := string(f.bytes()); got != c.want || changed != (c.file != c.want) {
 				t.Errorf("%q, changed %v, want %q", got, changed, c.want)
 			}
-			if f.get("A") != "new" || f.set(Setting{"A", "new"}) {
+			if f.get("A") != "new" || f.set(setting{"A", "new"}) {
 				t.Errorf("set a second time, it changes")
 			}
 		})
@@ -102,7 +102,7 @@ func FuzzEnv(f *testing.F) {
 		if !bytes.Equal(env.bytes(), data) {
 			t.Fatalf("%q is written as %q", data, env.bytes())
 		}
-		env.set(Setting{"A", "new+/=="})
+		env.set(setting{"A", "new+/=="})
 		again, err := parseEnv("file", env.bytes())
 		if err != nil || again.get("A") != "new+/==" {
 			t.Fatalf("%q: set, it is %q, %v", data, env.bytes(), err)

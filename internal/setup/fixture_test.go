@@ -24,7 +24,9 @@ import (
 
 const (
 	public   = "https://graph.example.com"
-	callback = public + "/auth/callback"
+	callback = public + callbackPath
+	// callbackPath is that of the app.
+	callbackPath = "/auth/callback"
 	// The administrator's key, and that of somebody who may do little.
 	adminSecret = "boss-secret-0123"
 	salesSecret = "sell-secret-4567"
@@ -125,7 +127,7 @@ func (b *bundle) options(t *testing.T) setup.Options {
 	t.Helper()
 	return setup.Options{
 		Upstream: b.client, Credential: credential(t, "boss:"+adminSecret),
-		ERPNextURL: b.url, PublicURL: public, AppName: "erpgraph",
+		ERPNextURL: b.url, PublicURL: public, CallbackPath: callbackPath, AppName: "erpgraph",
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/url"
 	"strings"
+
+	"erpgraph/internal/origin"
 )
 
 // report tells a person what is done. What comes from the site is quoted, so that it
@@ -18,60 +20,60 @@ func (r report) linef(format string, args ...any) { fmt.Fprintf(r.w, format+"\n"
 
 func (r report) begin(site, user string) {
 	r.linef("%s, as %q", site, user)
-	if u, err := url.Parse(site); err == nil && u.Scheme == "http" && !loopback(u.Hostname()) {
+	if u, err := url.Parse(site); err == nil && u.Scheme == "http" && !origin.IsLoopback(u.Hostname()) {
 		r.linef("warning: over http the administrator's key and the client's secret can be read on the way; use https")
 	}
 }
 
 // change tells of a document's differences, each field old → new.
-func (r report) change(c Change) {
+func (r report) change(c change) {
 	switch {
-	case c.Empty():
-		r.linef("%s (%q): nothing to change", c.Document, c.Name)
-	case c.Name == "":
-		r.linef("%s: to be created", c.Document)
+	case c.empty():
+		r.linef("%s (%q): nothing to change", c.document, c.name)
+	case c.name == "":
+		r.linef("%s: to be created", c.document)
 	default:
-		r.linef("%s (%q): to be changed", c.Document, c.Name)
+		r.linef("%s (%q): to be changed", c.document, c.name)
 	}
-	for _, field := range c.Fields {
-		if c.Name == "" {
-			r.linef("  %s: %s", field.Name, field.New)
+	for _, field := range c.fields {
+		if c.name == "" {
+			r.linef("  %s: %s", field.name, field.new)
 		} else {
-			r.linef("  %s: %s → %s", field.Name, field.Old, field.New)
+			r.linef("  %s: %s → %s", field.name, field.old, field.new)
 		}
 	}
-	for _, remark := range c.Remarks {
+	for _, remark := range c.remarks {
 		r.linef("  %s", remark)
 	}
 }
 
-func (r report) written(d Document, name string) { r.linef("%s (%q): written", d, name) }
+func (r report) written(d document, name string) { r.linef("%s (%q): written", d, name) }
 
 func (r report) onScreen() {
 	r.linef("warning: the settings below hold secrets and go to the screen; --write-env FILE or > FILE keeps them off it")
 }
 
 // removal tells of what is to go; users whose tokens go are signed out.
-func (r report) removal(m Removal) {
-	if m.Name == "" {
-		r.linef("%s: not there", m.Document)
+func (r report) removal(m removal) {
+	if m.name == "" {
+		r.linef("%s: not there", m.document)
 		return
 	}
-	r.linef("%s (%q): to be removed, with %s", m.Document, m.Name, rows(m))
+	r.linef("%s (%q): to be removed, with %s", m.document, m.name, rows(m))
 }
 
-func (r report) removed(m Removal, err error) {
+func (r report) removed(m removal, err error) {
 	if err != nil {
-		r.linef("%s (%q): not removed, but %s", m.Document, m.Name, rows(m))
+		r.linef("%s (%q): not removed, but %s", m.document, m.name, rows(m))
 		return
 	}
-	r.linef("%s (%q): removed, with %s", m.Document, m.Name, rows(m))
+	r.linef("%s (%q): removed, with %s", m.document, m.name, rows(m))
 }
 
-func rows(m Removal) string {
-	parts := make([]string, len(m.Rows))
-	for i, n := range m.Rows {
-		parts[i] = fmt.Sprintf("%d of %s", n, m.Document.Dependents[i].DocType)
+func rows(m removal) string {
+	parts := make([]string, len(m.rows))
+	for i, n := range m.rows {
+		parts[i] = fmt.Sprintf("%d of %s", n, m.document.dependents[i].docType)
 	}
 	return strings.Join(parts, ", ")
 }

@@ -9,38 +9,38 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Rule decides what a field of a document should hold.
-type Rule interface {
-	// Mend gives the value to write where the field holds current, and false where it is
+// rule decides what a field of a document should hold.
+type rule interface {
+	// mend gives the value to write where the field holds current, and false where it is
 	// as it should be. current is nil for a new document, and the JSON null for a field
 	// that holds nothing: Frappe leaves those out of documents.
-	Mend(current jsontext.Value) (value any, needed bool)
-	// Show writes a value of the field as people read it.
-	Show(value jsontext.Value) string
+	mend(current jsontext.Value) (value any, needed bool)
+	// show writes a value of the field as people read it.
+	show(value jsontext.Value) string
 }
 
-// Remarker is a Rule that may have to tell what it left alone.
-type Remarker interface {
-	// Remark gives a sentence about the field's value, "" for none.
-	Remark(current jsontext.Value) string
+// remarker is a rule that may have to tell what it left alone.
+type remarker interface {
+	// remark gives a sentence about the field's value, "" for none.
+	remark(current jsontext.Value) string
 }
 
-// Text is a field that holds exactly this.
-type Text string
+// textIs is a field that holds exactly this.
+type textIs string
 
-// Mend wants the text, byte for byte.
-func (r Text) Mend(current jsontext.Value) (any, bool) {
+// mend wants the text, byte for byte.
+func (r textIs) mend(current jsontext.Value) (any, bool) {
 	return string(r), current == nil || text(current) != string(r)
 }
 
-// Show quotes the text, so that nothing of a site acts on a terminal.
-func (Text) Show(value jsontext.Value) string { return quoted(text(value)) }
+// show quotes the text, so that nothing of a site acts on a terminal.
+func (textIs) show(value jsontext.Value) string { return quoted(text(value)) }
 
-// Check is a field of type Check, on the wire 0 or 1.
-type Check bool
+// checkIs is a field of type Check, on the wire 0 or 1.
+type checkIs bool
 
-// Mend wants 1 for true, and 0 or nothing for false.
-func (r Check) Mend(current jsontext.Value) (any, bool) {
+// mend wants 1 for true, and 0 or nothing for false.
+func (r checkIs) mend(current jsontext.Value) (any, bool) {
 	want := 0
 	if r {
 		want = 1
@@ -48,8 +48,8 @@ func (r Check) Mend(current jsontext.Value) (any, bool) {
 	return want, current == nil || checked(current) != bool(r)
 }
 
-// Show says yes or no.
-func (Check) Show(value jsontext.Value) string {
+// show says yes or no.
+func (checkIs) show(value jsontext.Value) string {
 	if checked(value) {
 		return "yes"
 	}
@@ -62,14 +62,14 @@ func checked(value jsontext.Value) bool {
 	return string(value) == "true" || (err == nil && n != 0)
 }
 
-// Word is a text of words between single blanks, this one among them. The other words are
+// hasWord is a text of words between single blanks, this one among them. The other words are
 // somebody else's, and stay.
-type Word string
+type hasWord string
 
-// Mend adds the word at the end. Words that line ends or several blanks part are parted
+// mend adds the word at the end. Words that line ends or several blanks part are parted
 // anew only when there is something to add: Frappe (oauth.py) splits redirect URIs at
 // every single blank and nothing else.
-func (r Word) Mend(current jsontext.Value) (any, bool) {
+func (r hasWord) mend(current jsontext.Value) (any, bool) {
 	if slices.Contains(strings.Split(text(current), " "), string(r)) {
 		return nil, false
 	}
@@ -77,11 +77,11 @@ func (r Word) Mend(current jsontext.Value) (any, bool) {
 	return strings.Join(words, " "), true
 }
 
-// Show quotes the words.
-func (Word) Show(value jsontext.Value) string { return quoted(text(value)) }
+// show quotes the words.
+func (hasWord) show(value jsontext.Value) string { return quoted(text(value)) }
 
-// Remark tells of the words that are not this one.
-func (r Word) Remark(current jsontext.Value) string {
+// remark tells of the words that are not this one.
+func (r hasWord) remark(current jsontext.Value) string {
 	others := r.others(current)
 	if len(others) == 0 {
 		return ""
@@ -90,7 +90,7 @@ func (r Word) Remark(current jsontext.Value) string {
 }
 
 // others are the words that are not this one, each once.
-func (r Word) others(current jsontext.Value) []string {
+func (r hasWord) others(current jsontext.Value) []string {
 	var words []string
 	for word := range strings.FieldsSeq(text(current)) {
 		if word != string(r) && !slices.Contains(words, word) {
@@ -100,41 +100,41 @@ func (r Word) others(current jsontext.Value) []string {
 	return words
 }
 
-// RowSet is a child table with one row for each value of one field, in any order.
-type RowSet struct {
-	Field  string
-	Values []string
+// rowsAre is a child table with one row for each value of one field, in any order.
+type rowsAre struct {
+	field  string
+	values []string
 }
 
-// Mend wants these rows and no others. A table is written whole.
-func (r RowSet) Mend(current jsontext.Value) (any, bool) {
-	want := slices.Compact(slices.Sorted(slices.Values(r.Values)))
+// mend wants these rows and no others. A table is written whole.
+func (r rowsAre) mend(current jsontext.Value) (any, bool) {
+	want := slices.Compact(slices.Sorted(slices.Values(r.values)))
 	rows := make([]map[string]any, len(want))
 	for i, value := range want {
-		rows[i] = map[string]any{r.Field: value}
+		rows[i] = map[string]any{r.field: value}
 	}
-	have := r.values(current)
+	have := r.valuesIn(current)
 	slices.Sort(have)
 	return rows, current == nil || !slices.Equal(have, want)
 }
 
-// Show lists the values.
-func (r RowSet) Show(value jsontext.Value) string {
-	values := r.values(value)
+// show lists the values.
+func (r rowsAre) show(value jsontext.Value) string {
+	values := r.valuesIn(value)
 	if len(values) == 0 {
 		return quoted("")
 	}
 	return quotedList(values)
 }
 
-func (r RowSet) values(table jsontext.Value) []string {
+func (r rowsAre) valuesIn(table jsontext.Value) []string {
 	var rows []map[string]jsontext.Value
 	if json.Unmarshal(table, &rows) != nil {
 		return nil // NULL or no table: no rows
 	}
 	values := make([]string, 0, len(rows))
 	for _, row := range rows {
-		values = append(values, text(row[r.Field]))
+		values = append(values, text(row[r.field]))
 	}
 	return values
 }

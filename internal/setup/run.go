@@ -17,9 +17,11 @@ type Options struct {
 	Upstream   Upstream
 	Credential frappe.Credential
 	ERPNextURL string
-	// PublicURL is where browsers find erpgraph: scheme and host. It must be https, but
-	// on the machine itself. Not needed with Remove.
+	// PublicURL is where browsers find erpgraph: its origin, as they write it. It must be
+	// https, but on the machine itself. Not needed with Remove.
 	PublicURL string
+	// CallbackPath is where ERPNext sends browsers back to, below PublicURL.
+	CallbackPath string
 
 	// AppName tells erpgraph's OAuth Client from others, and is what users read when they
 	// are asked to allow it. ClientID picks one where several have the name.
@@ -32,7 +34,8 @@ type Options struct {
 
 	// EnvFile keeps the settings; "" writes them to Settings.
 	EnvFile string
-	// SessionKeys are those in use already, if any, for settings that have none.
+	// SessionKeys are those in use already, if any, for settings that have none. They are
+	// not looked into here.
 	SessionKeys string
 
 	// DryRun only tells what would be done. Remove takes the client back.
@@ -55,14 +58,14 @@ const (
 )
 
 // Run sets the site up, or takes it back. Errors that a person can mend by other options
-// are *OptionError, *AmbiguousError, *MissingError and *EnvFileError; *RefusedError is a
-// site that does not take what it is given; others come from the site. After any of them
-// Run may be called again: it goes on from what is there.
+// are *OptionError, *AmbiguousError, *MissingError and *EnvFileError; others come from the
+// site, or tell that it did not do what it was asked. After any of them Run may be called
+// again: it goes on from what is there.
 func Run(ctx context.Context, o Options) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	r := run{Options: o, site: Site{Upstream: o.Upstream, Credential: o.Credential}, report: report{o.Messages, o.DryRun}}
+	r := run{Options: o, site: site{upstream: o.Upstream, credential: o.Credential}, report: report{o.Messages, o.DryRun}}
 	if o.EnvFile != "" {
 		var err error
 		if r.env, err = openEnv(o.EnvFile); err != nil {
@@ -84,13 +87,13 @@ func Run(ctx context.Context, o Options) error {
 type run struct {
 	Options
 
-	site   Site
+	site   site
 	report report
 	env    *storedEnv // nil: the settings go to Options.Settings
 }
 
 func (r *run) setUp(ctx context.Context) error {
-	change, err := r.site.Diff(ctx, oauthClient(&r.Options))
+	change, err := r.site.diff(ctx, oauthClient(&r.Options))
 	if err != nil {
 		return err
 	}
@@ -98,12 +101,12 @@ func (r *run) setUp(ctx context.Context) error {
 	if r.DryRun {
 		return r.foretell(change)
 	}
-	client, err := r.site.Apply(ctx, change)
+	client, err := r.site.apply(ctx, change)
 	if err != nil {
 		return err
 	}
-	if !change.Empty() {
-		r.report.written(change.Document, clientID(client))
+	if !change.empty() {
+		r.report.written(change.document, clientID(client))
 	}
 	settings, err := r.settings(clientID(client), clientSecret(client))
 	if err != nil {
@@ -116,10 +119,10 @@ func (r *run) setUp(ctx context.Context) error {
 }
 
 // foretell ends a dry run.
-func (r *run) foretell(change Change) error {
+func (r *run) foretell(change change) error {
 	if r.env != nil {
 		id, secret := clientID(change.current), clientSecret(change.current)
-		if change.Name == "" {
+		if change.name == "" {
 			id, secret = "new", "new"
 		}
 		settings, err := r.settings(id, secret)
@@ -134,7 +137,7 @@ func (r *run) foretell(change Change) error {
 
 // settings are those of `serve`. A key for sessions is made once: a new one would end
 // all sessions.
-func (r *run) settings(id, secret string) ([]Setting, error) {
+func (r *run) settings(id, secret string) ([]setting, error) {
 	if secret == "" {
 		return nil, fmt.Errorf("the site does not tell the secret of the OAuth Client %q; a customization there may hide the field client_secret", id)
 	}
@@ -145,7 +148,7 @@ func (r *run) settings(id, secret string) ([]Setting, error) {
 	if keys == "" {
 		keys = newSessionKey()
 	}
-	settings := []Setting{
+	settings := []setting{
 		{settingSite, r.ERPNextURL},
 		{settingPublic, r.PublicURL},
 		{settingID, id},
@@ -153,8 +156,8 @@ func (r *run) settings(id, secret string) ([]Setting, error) {
 		{settingKeys, keys},
 	}
 	for _, s := range settings[2:4] { // the others were checked, or stand in the file
-		if !plainValue(s.Value) {
-			return nil, fmt.Errorf("%s of the OAuth Client has characters that not every reader of a file of settings takes as they are; give the client another on the site", s.Name)
+		if !plainValue(s.value) {
+			return nil, fmt.Errorf("%s of the OAuth Client has characters that not every reader of a file of settings takes as they are; give the client another on the site", s.name)
 		}
 	}
 	return settings, nil
@@ -169,20 +172,20 @@ func newSessionKey() string {
 
 // merge writes the settings into the file in memory, and gives the names of those that
 // changed.
-func (r *run) merge(settings []Setting) []string {
+func (r *run) merge(settings []setting) []string {
 	var changed []string
 	for _, s := range settings {
-		if s.Name == settingKeys && r.env.get(settingKeys) != "" {
+		if s.name == settingKeys && r.env.get(settingKeys) != "" {
 			continue // quoted or not, it stays as it stands
 		}
 		if r.env.set(s) {
-			changed = append(changed, s.Name)
+			changed = append(changed, s.name)
 		}
 	}
 	return changed
 }
 
-func (r *run) store(settings []Setting) error {
+func (r *run) store(settings []setting) error {
 	changed := r.merge(settings)
 	if err := r.save(changed); err != nil {
 		return err
@@ -203,12 +206,12 @@ func (r *run) save(changed []string) error {
 
 // print writes the settings where they can be read by the next program, or by whoever
 // looks at the screen.
-func (r *run) print(settings []Setting) error {
+func (r *run) print(settings []setting) error {
 	if r.Terminal {
 		r.report.onScreen()
 	}
 	for _, s := range settings {
-		if _, err := fmt.Fprintf(r.Settings, "%s=%s\n", s.Name, s.Value); err != nil {
+		if _, err := fmt.Fprintf(r.Settings, "%s=%s\n", s.name, s.value); err != nil {
 			return fmt.Errorf("write the settings: %w", err)
 		}
 	}
@@ -217,20 +220,20 @@ func (r *run) print(settings []Setting) error {
 
 // remove takes the client back, and its settings out of the file.
 func (r *run) remove(ctx context.Context) error {
-	removal, err := r.site.Removal(ctx, oauthClient(&r.Options))
+	removal, err := r.site.removal(ctx, oauthClient(&r.Options))
 	if err != nil {
 		return err
 	}
 	r.report.removal(removal)
-	if removal.Name != "" && !r.DryRun {
-		done, err := r.site.Remove(ctx, removal)
+	if removal.name != "" && !r.DryRun {
+		done, err := r.site.remove(ctx, removal)
 		r.report.removed(done, err)
 		if err != nil {
 			return err
 		}
 	}
 	if r.env != nil {
-		if err := r.forget(ctx, removal.Name); err != nil {
+		if err := r.forget(ctx, removal.name); err != nil {
 			return err
 		}
 	}
@@ -243,7 +246,7 @@ func (r *run) remove(ctx context.Context) error {
 func (r *run) forget(ctx context.Context, removed string) error {
 	id, site := r.env.get(settingID), r.env.get(settingSite)
 	if id != "" && id != removed {
-		others, err := r.site.find(ctx, Document{DocType: doctypeClient, Name: id})
+		others, err := r.site.find(ctx, document{docType: doctypeClient, name: id})
 		if err != nil {
 			return err
 		}
