@@ -44,7 +44,7 @@ func TestManyAskOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := setup(t, true)
 		b.site.before = func(context.Context) error {
-			time.Sleep(time.Second) //nolint:forbidigo // of the bubble's time
+			time.Sleep(time.Second) // the bubble's time
 			return nil
 		}
 		var wg sync.WaitGroup
@@ -95,7 +95,7 @@ func TestFirstAskerGivesUp(t *testing.T) {
 		})
 		synctest.Wait()
 		wg.Go(func() { b.who(t, "") })
-		time.Sleep(time.Second) //nolint:forbidigo // of the bubble's time
+		time.Sleep(time.Second) // the bubble's time
 		cancel()
 		wg.Wait()
 		if took := time.Since(start); took != 10*time.Second || b.site.count() != 1 || seen != "observer" {
