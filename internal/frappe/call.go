@@ -24,11 +24,14 @@ type request struct {
 	guest   bool // may go without a credential
 	plain   bool // the answer is passed on as it comes: not to be compressed
 	write   bool // changes something: never sent again once it may have arrived
+	// declared says that name is a method of the configuration, which the site may lack.
+	declared bool
 
 	verb        string
 	path        string // escaped, from the base URL
 	query       url.Values
 	body        []byte
+	stream      *uploadBody // instead of body
 	contentType string
 }
 
@@ -60,14 +63,21 @@ func (r request) checkCredential() error {
 
 // try makes one HTTP call and tells the observer of it.
 func (c *Client) try(ctx context.Context, r request, auth authorization, again bool, decode decoder) *Error {
-	if err := c.calls.acquire(ctx, r.cred.Key()); err != nil {
+	return c.tryIn(ctx, c.calls, r, auth, again, decode)
+}
+
+// tryIn is try with the places of a limiter.
+func (c *Client) tryIn(
+	ctx context.Context, places *limiter, r request, auth authorization, again bool, decode decoder,
+) *Error {
+	if err := places.acquire(ctx, r.cred.Key()); err != nil {
 		return r.about(placeError(ctx, err))
 	}
 	call := Call{Method: r.name, DocType: r.doctype, Fields: r.fields, Retry: again}
 	start := time.Now()
 	body, e := c.exchange(ctx, r, auth, &call)
 	call.Duration = time.Since(start)
-	c.calls.release()
+	places.release()
 	if e == nil {
 		rows, err := decode(body)
 		call.Rows = rows
@@ -76,8 +86,11 @@ func (c *Client) try(ctx context.Context, r request, auth authorization, again b
 		}
 	}
 	if e != nil {
+		if r.stream != nil && r.stream.failure() != nil {
+			e = &Error{Code: apierror.Internal, Err: r.stream.failure()}
+		}
 		e = r.about(e)
-		e.Uncertain = r.write && e.uncertain()
+		e.Uncertain = r.write && e.uncertain() && (r.stream == nil || r.stream.sent())
 		call.Code, call.Err = e.Code, e
 	}
 	observerOf(ctx)(call)
@@ -114,7 +127,7 @@ func (c *Client) exchange(ctx context.Context, r request, auth authorization, ca
 	call.Bytes = int64(len(body))
 	switch {
 	case !good:
-		return nil, failure(response, body) // what came of the body is enough
+		return nil, failure(r, response, body) // what came of the body is enough
 	case errors.Is(err, ErrTooLarge):
 		return nil, &Error{Code: apierror.UpstreamUnavailable, Status: response.StatusCode, Err: err}
 	case err != nil:
@@ -130,11 +143,11 @@ func (c *Client) exchange(ctx context.Context, r request, auth authorization, ca
 
 // failure is the error of an answer that is not 200: other successes are not those of
 // the calls made here.
-func failure(response *http.Response, body []byte) *Error {
+func failure(r request, response *http.Response, body []byte) *Error {
 	if response.StatusCode >= 300 && response.StatusCode < 400 {
 		return &Error{Code: apierror.UpstreamUnavailable, Status: response.StatusCode, Err: ErrRedirect}
 	}
-	return statusError(response.StatusCode, response.Header, body, time.Now())
+	return statusError(r, response.StatusCode, response.Header, body, time.Now())
 }
 
 // send makes the HTTP request. The caller closes the answer's body.
@@ -150,6 +163,11 @@ func (c *Client) send(ctx context.Context, r request, auth authorization) (*http
 	req, err := http.NewRequestWithContext(ctx, r.verb, target, body)
 	if err != nil {
 		return nil, &Error{Code: apierror.Internal, Err: errors.New("the request can't be made")}
+	}
+	if r.stream != nil {
+		if err := r.stream.attach(req); err != nil {
+			return nil, &Error{Code: apierror.Internal, Err: err}
+		}
 	}
 	req.Header.Set("Accept", contentJSON)
 	req.Header.Set("User-Agent", "erpgraph")
@@ -206,7 +224,8 @@ func readAll(response *http.Response, limit int64) ([]byte, error) {
 // logFailure writes what only the operator should see. Refusals that are part of
 // normal life, such as FORBIDDEN, are told by the log of the operation.
 func (c *Client) logFailure(ctx context.Context, e *Error, retries int) {
-	if e.Code != apierror.UpstreamUnavailable && e.Code != apierror.UpstreamTimeout {
+	outage := e.Code == apierror.UpstreamUnavailable || e.Code == apierror.UpstreamTimeout
+	if !outage && e.Status < http.StatusInternalServerError { // a write that crashes ERPNext's code is VALIDATION
 		return
 	}
 	if errors.Is(e, context.Canceled) {

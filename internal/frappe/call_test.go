@@ -51,7 +51,7 @@ func status(code int, pairs ...string) answer {
 	return a
 }
 
-var document = answer{Status: http.StatusOK, Body: `{"data": {"name": "X"}}`}
+var document = answer{Status: http.StatusOK, Body: `{"data": {"name": "X"}, "message": {"name": "X"}}`}
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()

@@ -12,6 +12,8 @@
 //   - A session cookie beats an API key in the same request, and token answers set
 //     cookies: the client never has a cookie jar.
 //   - Without "Accept: application/json" errors come as HTML pages.
+//   - Members of a JSON body are parameters of the request first: one called "cmd" names
+//     a method to call instead of the address.
 //   - Fields above the caller's permlevel are left out of rows without a word.
 //
 // All calls of a process share one bound on calls in flight, handed out fairly to
@@ -19,5 +21,6 @@
 // lives in dialect.go.
 //
 // Reads are tried again where that may help (repeat.go). Writes are not, once they may
-// have reached the site; [Error.Uncertain] says when nobody knows (write.go).
+// have reached the site; [Error.Uncertain] says when nobody knows (write.go). What each
+// error means is decided in one place (errorcode.go).
 package frappe

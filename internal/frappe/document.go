@@ -75,13 +75,18 @@ func documentByBody(method string, cred Credential, doctype, name string) (reque
 // documentMember decodes the document under key.
 func documentMember(key string, target *map[string]jsontext.Value) decoder {
 	return member(key, func(raw jsontext.Value) (int, error) {
-		document, err := decodeObject(raw)
-		if err == nil && len(document) == 0 {
-			err = errors.New("an empty document")
-		}
-		*target = document
+		var err error
+		*target, err = decodeDocument(raw)
 		return 1, err
 	})
+}
+
+func decodeDocument(raw jsontext.Value) (map[string]jsontext.Value, error) {
+	document, err := decodeObject(raw)
+	if err == nil && len(document) == 0 {
+		err = errors.New("an empty document")
+	}
+	return document, err
 }
 
 // fitsPath tells whether a docname survives in a path. Escaping keeps all characters

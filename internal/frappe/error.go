@@ -20,6 +20,9 @@ var (
 	ErrMalformed = errors.New("frappe: the answer can't be read")
 	// ErrRedirect: the site answered with a redirect, which is never followed.
 	ErrRedirect = errors.New("frappe: the site redirects")
+	// ErrNoMethod: the site does not have the method that was called, or does not let it
+	// be called. The site and the configuration do not fit together.
+	ErrNoMethod = errors.New("frappe: the site does not offer this method")
 )
 
 // Error is a call that failed. It unwraps to the *apierror.Error that a client of
@@ -34,9 +37,17 @@ type Error struct {
 	// For FORBIDDEN it may name values of the forbidden document: clients get it for
 	// VALIDATION and CONFLICT only.
 	Message string
-	// DocType and DocName are what was asked for; Field is a fieldname that Frappe
-	// names in the message, where it does.
-	DocType, DocName, Field string
+	// Messages are the parts of Message, one for each that Frappe shows.
+	Messages []string
+	// DocType and DocName are what was asked for.
+	DocType, DocName string
+	// Fields are the fieldnames that the exception names, and Field is the first of them.
+	// Those of child rows stand among those of the document.
+	Field  string
+	Fields []string
+	// Marked are the texts that the messages have in bold, without repetition: labels of
+	// fields, fieldnames, but values too. Who knows the DocType finds the field by them.
+	Marked []string
 	// RetryAfter is how long ERPNext asks to wait, 0 when it does not say.
 	RetryAfter time.Duration
 	// Uncertain says that this was a write and nobody knows whether ERPNext made it: the
@@ -81,15 +92,36 @@ func (e *Error) Public() *apierror.Error {
 	if public.Cause == nil {
 		public.Cause = errors.New(e.Error())
 	}
-	if e.Code == apierror.RateLimited && e.RetryAfter > 0 {
-		seconds := int((e.RetryAfter + time.Second - 1) / time.Second)
-		public.Extensions = map[string]any{"retryAfter": seconds}
-	}
+	public.Extensions = e.publicExtensions()
 	return public
+}
+
+func (e *Error) publicExtensions() map[string]any {
+	extensions := map[string]any{}
+	switch e.Code {
+	case apierror.RateLimited:
+		if e.RetryAfter > 0 {
+			extensions["retryAfter"] = int((e.RetryAfter + time.Second - 1) / time.Second)
+		}
+	case apierror.Validation, apierror.Conflict:
+		if len(e.Messages) > 0 {
+			extensions["messages"] = e.Messages
+		}
+	default:
+	}
+	if e.Uncertain {
+		extensions["uncertain"] = true
+	}
+	if len(extensions) == 0 {
+		return nil
+	}
+	return extensions
 }
 
 func (e *Error) publicMessage() string {
 	switch e.Code {
+	case apierror.Internal:
+		return "internal error"
 	case apierror.Unauthenticated:
 		return "ERPNext does not accept this credential: sign in again, or send a valid token"
 	case apierror.Forbidden:
@@ -97,12 +129,9 @@ func (e *Error) publicMessage() string {
 	case apierror.NotFound:
 		return "ERPNext does not have this document"
 	case apierror.Validation:
-		return cmp.Or(e.Message, "ERPNext refused the request")
+		return cmp.Or(e.Message, e.validationMessage())
 	case apierror.Conflict:
-		if e.ExcType == excTimestamp {
-			return "the document has changed since it was read"
-		}
-		return cmp.Or(e.Message, "the document exists already")
+		return e.conflictMessage()
 	case apierror.RateLimited:
 		return "too many requests; try again later"
 	case apierror.UpstreamTimeout:
@@ -111,6 +140,9 @@ func (e *Error) publicMessage() string {
 		}
 		return "ERPNext did not answer in time"
 	default:
+		if errors.Is(e.Err, ErrNoMethod) {
+			return "ERPNext does not offer this method: it is not installed there, or may not be called"
+		}
 		if e.Uncertain {
 			return "ERPNext did not confirm the change; it may have made it"
 		}
@@ -118,6 +150,33 @@ func (e *Error) publicMessage() string {
 			return "ERPNext failed to answer the request"
 		}
 		return "ERPNext is not available"
+	}
+}
+
+// validationMessage is for refusals that ERPNext gives no message for its users with.
+func (e *Error) validationMessage() string {
+	switch {
+	case e.Status == http.StatusRequestEntityTooLarge:
+		return "the request is too large for ERPNext"
+	case e.Status != http.StatusInternalServerError:
+		return "ERPNext refused the request"
+	case e.Field != "":
+		return "ERPNext can't store the value of " + e.Field
+	default:
+		return "ERPNext can't process these values: one is missing or malformed"
+	}
+}
+
+func (e *Error) conflictMessage() string {
+	switch e.ExcType {
+	case excTimestamp:
+		return "the document has changed since it was read"
+	case excDocumentLocked:
+		return cmp.Or(e.Message, "ERPNext is working on the document; try again later")
+	case excDeadlock:
+		return "another change came in between, and nothing was written; try again"
+	default:
+		return cmp.Or(e.Message, "the document exists already")
 	}
 }
 
@@ -177,5 +236,12 @@ func UnknownField(err error) (field string, ok bool) {
 	if !errors.As(err, &e) || e.Field == "" {
 		return "", false
 	}
-	return e.Field, e.ExcType == excData || e.ExcType == excOperational
+	switch e.ExcType {
+	case excData: // MariaDB's errors have a class of that name too
+		return e.Field, e.Status == http.StatusExpectationFailed
+	case excOperational: // as VALIDATION it is a value that the field can't hold
+		return e.Field, e.Code != apierror.Validation
+	default:
+		return e.Field, false
+	}
 }

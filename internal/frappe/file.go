@@ -83,7 +83,7 @@ func (c *Client) openFile(
 	body.call.Status = response.StatusCode
 	if response.StatusCode != http.StatusOK {
 		text, _ := readAll(response, maxErrorBody) // the status says enough
-		return nil, body.fail(r.about(fileFailure(response, text)))
+		return nil, body.fail(r.about(fileFailure(r, response, text)))
 	}
 	if response.Header.Get("Content-Encoding") != "" {
 		return nil, body.fail(r.about(&Error{
@@ -103,8 +103,8 @@ func (c *Client) openFile(
 
 // fileFailure is the error of an answer without a file. Frappe sends pages here, not
 // JSON, so unlike elsewhere their status means what it says.
-func fileFailure(response *http.Response, text []byte) *Error {
-	e := failure(response, text)
+func fileFailure(r request, response *http.Response, text []byte) *Error {
+	e := failure(r, response, text)
 	if status := response.StatusCode; status == http.StatusForbidden || status == http.StatusNotFound {
 		e.Code = codeOfStatus(status)
 	}

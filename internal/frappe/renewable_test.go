@@ -80,6 +80,14 @@ var readers = map[string]func(ctx context.Context, c *frappe.Client, cred frappe
 		_, err := c.Insert(ctx, cred, "Customer", map[string]any{"customer_name": "X"})
 		return err
 	},
+	"method": func(ctx context.Context, c *frappe.Client, cred frappe.Credential) error {
+		_, err := c.CallMethod(ctx, cred, "app.api.work", nil)
+		return err
+	},
+	"upload": func(ctx context.Context, c *frappe.Client, cred frappe.Credential) error {
+		_, err := c.Upload(ctx, cred, textFile("x"))
+		return err
+	},
 	"file": func(ctx context.Context, c *frappe.Client, cred frappe.Credential) error {
 		stream, err := c.File(ctx, cred, "/files/x")
 		if err != nil {

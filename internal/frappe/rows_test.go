@@ -120,7 +120,7 @@ func FuzzErrorBody(f *testing.F) {
 	f.Add(429, "", []byte(`{"exc":1,"_server_messages":"[1]"}`))
 	f.Fuzz(func(t *testing.T, status int, kind string, body []byte) {
 		header := http.Header{"Content-Type": {kind}, "Retry-After": {kind}}
-		e := statusError(status, header, body, time.Unix(0, 0))
+		e := statusError(request{name: "a.b", write: status%2 == 0, declared: status%3 == 0}, status, header, body, time.Unix(0, 0))
 		if e.Code == "" || e.RetryAfter < 0 || e.RetryAfter > maxRetryAfter {
 			t.Fatalf("%+v", e)
 		}
@@ -129,6 +129,9 @@ func FuzzErrorBody(f *testing.F) {
 		}
 		if strings.ContainsAny(strings.ReplaceAll(e.Message, "\n", ""), "\r\x00\x1b") {
 			t.Fatalf("control characters in %q", e.Message)
+		}
+		if len(e.Messages) > maxMessages || len(e.Marked) > maxMarked || len(e.Fields) > maxFields || (e.Field == "") != (len(e.Fields) == 0) {
+			t.Fatalf("%d messages, %d marks, fields %q", len(e.Messages), len(e.Marked), e.Fields)
 		}
 		if e.Public().Message == "" || e.Error() == "" {
 			t.Fatal("no text")

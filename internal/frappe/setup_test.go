@@ -157,3 +157,12 @@ func setup(t testing.TB, cfg frappe.Config, handlers ...http.Handler) *bundle {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// marshal writes JSON of values that can't fail.
+func marshal(value any) []byte {
+	data, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	return data
+}

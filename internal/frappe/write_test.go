@@ -64,14 +64,32 @@ func TestWriteTranscripts(t *testing.T) {
 
 // write does what an HTTP verb means.
 func write(ctx context.Context, c *frappe.Client, cred frappe.Credential, verb, doctype, name string, values map[string]any) (map[string]jsontext.Value, error) {
+	var written *frappe.Written
+	var err error
 	switch verb {
 	case http.MethodPost:
-		return c.Insert(ctx, cred, doctype, values)
+		written, err = c.Insert(ctx, cred, doctype, values)
 	case http.MethodPut:
-		return c.Update(ctx, cred, doctype, name, values)
+		written, err = c.Update(ctx, cred, doctype, name, values)
 	default:
-		return nil, c.Delete(ctx, cred, doctype, name)
+		_, err = c.Delete(ctx, cred, doctype, name)
+		return nil, err
 	}
+	if err != nil {
+		return nil, err
+	}
+	if written.Name == "" || docname(written.Document) != written.Name {
+		return nil, fmt.Errorf("called %q, and the document %q", written.Name, docname(written.Document))
+	}
+	return written.Document, nil
+}
+
+func docname(document map[string]jsontext.Value) string {
+	var name string
+	if json.Unmarshal(document["name"], &name) != nil {
+		return ""
+	}
+	return name
 }
 
 var verbs = []string{http.MethodPost, http.MethodPut, http.MethodDelete}
@@ -92,7 +110,7 @@ func TestWriteNames(t *testing.T) {
 				t.Errorf("sent %s %s", sent.uri, sent.body)
 			}
 			b = setup(t, frappe.Config{}, loadTranscript(t, "373-client-delete-post").Response)
-			if err := b.Delete(t.Context(), cred(t), "Customer", name); err != nil {
+			if _, err := b.Delete(t.Context(), cred(t), "Customer", name); err != nil {
 				t.Fatal(err)
 			}
 			want = map[string]any{"doctype": "Customer", "name": name}

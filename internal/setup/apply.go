@@ -36,7 +36,7 @@ func (s site) apply(ctx context.Context, c change) (map[string]jsontext.Value, e
 	for _, field := range c.fields {
 		values[field.name] = field.value
 	}
-	var written map[string]jsontext.Value
+	var written *frappe.Written
 	var err error
 	if c.name == "" {
 		for field, value := range d.find {
@@ -52,9 +52,9 @@ func (s site) apply(ctx context.Context, c change) (map[string]jsontext.Value, e
 	if err != nil {
 		return nil, writeError(d, err)
 	}
-	left, err := d.compare(written)
+	left, err := d.compare(written.Document)
 	if err != nil || len(left) == 0 {
-		return written, err
+		return written.Document, err
 	}
 	refused := &refusedError{document: d}
 	for _, field := range left {

@@ -19,9 +19,9 @@ type Upstream interface {
 	Roles(ctx context.Context, cred frappe.Credential, user string) ([]string, error)
 	List(ctx context.Context, cred frappe.Credential, q frappe.ListQuery) (*frappe.Table, error)
 	Document(ctx context.Context, cred frappe.Credential, doctype, name string) (map[string]jsontext.Value, error)
-	Insert(ctx context.Context, cred frappe.Credential, doctype string, values map[string]any) (map[string]jsontext.Value, error)
-	Update(ctx context.Context, cred frappe.Credential, doctype, name string, values map[string]any) (map[string]jsontext.Value, error)
-	Delete(ctx context.Context, cred frappe.Credential, doctype, name string) error
+	Insert(ctx context.Context, cred frappe.Credential, doctype string, values map[string]any) (*frappe.Written, error)
+	Update(ctx context.Context, cred frappe.Credential, doctype, name string, values map[string]any) (*frappe.Written, error)
+	Delete(ctx context.Context, cred frappe.Credential, doctype, name string) (messages []string, err error)
 }
 
 // document is a document that should be on the site.

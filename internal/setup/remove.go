@@ -63,7 +63,7 @@ func (s site) remove(ctx context.Context, r removal) (removal, error) {
 				return done, err
 			}
 		}
-		err := s.upstream.Delete(ctx, s.credential, r.document.docType, r.name)
+		_, err := s.upstream.Delete(ctx, s.credential, r.document.docType, r.name)
 		switch {
 		case err == nil, apierror.CodeOf(err) == apierror.NotFound:
 			return done, nil
@@ -82,7 +82,7 @@ func (s site) removeDependents(ctx context.Context, d dependent, name string) (i
 		return 0, err
 	}
 	for n, row := range rows {
-		err := s.upstream.Delete(ctx, s.credential, d.docType, row)
+		_, err := s.upstream.Delete(ctx, s.credential, d.docType, row)
 		if err != nil && apierror.CodeOf(err) != apierror.NotFound {
 			return n, rowError(ctx, d, err)
 		}
