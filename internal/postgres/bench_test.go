@@ -1,6 +1,8 @@
 package postgres_test
 
 import (
+	"context"
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -61,6 +63,42 @@ func BenchmarkPlainPgx100(b *testing.B) {
 		list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[contract])
 		if err != nil || len(list) != 100 {
 			b.Fatal(len(list), err)
+		}
+	}
+}
+
+// BenchmarkLocalInsert writes a row as the graph does, in a transaction of its own.
+func BenchmarkLocalInsert(b *testing.B) {
+	db := postgrestest.New(b)
+	contract, _, _ := exampleTypes()
+	row := values(contract, "customer", "West View", "item", "SKU001", "manager", "ann@example.com", "status", "ACTIVE",
+		"startDate", "2026-01-01", "monthlyFee", json.Number("12.50"), "notes", "some notes, as people write them")
+	b.ReportAllocs()
+	for b.Loop() {
+		err := db.InTx(b.Context(), func(ctx context.Context, tx *postgres.Tx) error {
+			_, err := tx.Insert(ctx, contract, row)
+			return err
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkPlainPgxInsert is what a hand-written program would do: the measure of the above.
+func BenchmarkPlainPgxInsert(b *testing.B) {
+	db := postgrestest.New(b)
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	b.ReportAllocs()
+	for b.Loop() {
+		err := pgx.BeginFunc(b.Context(), db.Pool(), func(tx pgx.Tx) error {
+			var id string
+			return tx.QueryRow(b.Context(), `insert into service_contract (customer, item, manager, status, start_date, monthly_fee, notes)
+				values ($1, $2, $3, $4, $5, $6, $7) returning id::text`, "West View", "SKU001", "ann@example.com", "ACTIVE", start, "12.50",
+				"some notes, as people write them").Scan(&id)
+		})
+		if err != nil {
+			b.Fatal(err)
 		}
 	}
 }

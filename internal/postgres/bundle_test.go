@@ -83,6 +83,11 @@ func exampleTypes() (contract, visit, part *doctype.Type) {
 		field("summary", "summary", doctype.String, "String", false),
 		field("durationMinutes", "duration_minutes", doctype.Int, "Int", false),
 		list("parts", "ServiceVisitPart", "visit"),
+		field("report", "report", doctype.String, "String", false),
+		link("invoice", "Sales Invoice", false),
+		field("invoiceState", "invoice_state", doctype.Enum, "ServiceVisitInvoiceState", false),
+		field("invoiceProblem", "invoice_problem", doctype.String, "String", false),
+		field("updatedAt", "updated_at", doctype.DateTime, "DateTime", true),
 	}}
 	part = &doctype.Type{Name: "ServiceVisitPart", Key: "ServiceVisitPart", Source: doctype.Local, Table: "service_visit_part", Fields: []*doctype.Field{
 		id(), link("visit", "ServiceVisit", true), link("item", "Item", true),
@@ -90,6 +95,26 @@ func exampleTypes() (contract, visit, part *doctype.Type) {
 		field("rate", "rate", doctype.Decimal, "Decimal", false),
 	}}
 	doctype.NewRegistry([]*doctype.Type{contract, visit, part})
+	contract.Writes = doctype.Writes{Create: true, Update: true, Delete: true}
+	visit.Writes = doctype.Writes{Create: true, Update: true, Delete: true, Modified: visit.Field("updatedAt")}
+	part.Writes = contract.Writes
+	for _, f := range []*doctype.Field{visit.Field("contract"), part.Field("visit")} {
+		f.OnDelete = "DELETE"
+	}
+	for _, t := range []*doctype.Type{contract, visit, part} {
+		for _, f := range t.Fields {
+			if f.Column == "" || f.Kind == doctype.ID || f == t.Writes.Modified {
+				continue
+			}
+			if f.Create, f.Update = doctype.Optional, doctype.Optional; f.NonNull {
+				f.Create = doctype.Required
+			}
+		}
+	}
+	for _, name := range []string{"status", "monthlyFee", "createdAt", "updatedAt"} {
+		contract.Field(name).Create = doctype.Optional
+	}
+	visit.Field("status").Create = doctype.Optional
 	return contract, visit, part
 }
 

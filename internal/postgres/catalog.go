@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -18,6 +17,12 @@ type column struct {
 	sqlType  string
 	enum     bool
 	nullable bool
+	// typmod is the length or precision as Postgres keeps it, -1 for none.
+	typmod int32
+	// filled tells that a row that leaves the column out gets a value all the same.
+	filled bool
+	// computed tells that nobody may write the column.
+	computed bool
 }
 
 // isText tells whether like works on the column as it is.
@@ -30,43 +35,157 @@ func (c column) isText() bool {
 	}
 }
 
-// catalog knows the columns of the tables on the search path. It is read once: tables
-// change by migrations only, and those run before the first read.
+// maxChars is how many characters a column takes; ok is false where there is no bound.
+func (c column) maxChars() (n int, ok bool) {
+	if c.sqlType != "character varying" && c.sqlType != "character" || c.typmod < 4 {
+		return 0, false
+	}
+	return int(c.typmod) - 4, true
+}
+
+// digits are how many digits a numeric column takes in all and behind the point; ok is
+// false where there is no bound.
+func (c column) digits() (precision, scale int, ok bool) {
+	if c.sqlType != "numeric" || c.typmod < 4 {
+		return 0, 0, false
+	}
+	packed := int(c.typmod) - 4
+	// Eleven bits of two's complement: a scale may be negative.
+	return packed >> 16 & 0xffff, (packed&0x7ff ^ 1024) - 1024, true
+}
+
+// secondDigits are how many digits of a second's fraction a column of times keeps.
+func (c column) secondDigits() int {
+	if c.typmod < 0 {
+		return 6
+	}
+	return int(c.typmod)
+}
+
+// ruleKind says what a rule is, in the letters of pg_constraint.contype.
+type ruleKind string
+
+const (
+	checkRule   ruleKind = "c"
+	foreignRule ruleKind = "f"
+	// indexRule is any index: a unique one refuses equal rows, and each refuses values
+	// that it can't hold.
+	indexRule ruleKind = "i"
+)
+
+// rule is a constraint or an index of a table.
+type rule struct {
+	name    string
+	kind    ruleKind
+	columns []string
+	// target is the table that a foreign key leads to, onDelete what it does when the row
+	// there goes, in the letters of pg_constraint.confdeltype.
+	target, onDelete string
+}
+
+// relation is a table with its columns, and its rules by name.
+type relation struct {
+	columns map[string]column
+	rules   map[string]rule
+}
+
+// indexed tells whether a column is in an index.
+func (r relation) indexed(column string) bool {
+	for _, rule := range r.rules {
+		if rule.kind == indexRule && slices.Contains(rule.columns, column) {
+			return true
+		}
+	}
+	return false
+}
+
+// catalog knows the tables on the search path. It is read once: tables change by
+// migrations only, and those run before the first read.
 type catalog struct {
 	mu     sync.Mutex
-	tables map[string]map[string]column
+	tables map[string]relation
+	// types are the local types by their tables, where CheckColumns was told of them.
+	types map[string]*doctype.Type
 }
 
 const catalogSQL = `
-select c.relname::text, a.attname::text, format_type(a.atttypid, null), t.typtype = 'e', not a.attnotnull
+select c.relname::text, a.attname::text, format_type(a.atttypid, null), t.typtype = 'e', not a.attnotnull, a.atttypmod,
+	a.atthasdef or a.attidentity <> '' or t.typdefault is not null, a.attgenerated <> '' or a.attidentity = 'a'
 from pg_class c
 join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
 join pg_type t on t.oid = a.atttypid
 where c.relkind in ('r', 'p', 'v', 'm', 'f') and c.relnamespace = any(current_schemas(false)::regnamespace[])
-  and pg_table_is_visible(c.oid)`
+	and pg_table_is_visible(c.oid)`
 
-// load reads the columns of all tables.
+// The columns of an index over expressions are those that the expressions mention, which
+// only the table of dependencies knows.
+const rulesSQL = `
+select c.relname::text, r.name, r.kind, r.columns, r.target, r.on_delete
+from pg_class c
+join lateral (
+	select k.conname::text as name, k.contype::text as kind, array(
+		select a.attname::text from unnest(k.conkey) with ordinality as n(num, at)
+		join pg_attribute a on a.attrelid = k.conrelid and a.attnum = n.num order by n.at
+	) as columns, coalesce(f.relname::text, '') as target, k.confdeltype::text as on_delete
+	from pg_constraint k left join pg_class f on f.oid = k.confrelid
+	where k.conrelid = c.oid and k.contype in ('c', 'f')
+	union all
+	select i.relname::text, 'i', array(
+		select a.attname::text from pg_attribute a
+		where a.attrelid = c.oid and a.attnum > 0 and (
+			a.attnum = any((x.indkey::int2[])[0:x.indnkeyatts - 1])
+			or x.indexprs is not null and exists (
+				select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = x.indexrelid
+				and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid and d.refobjsubid = a.attnum))
+		order by array_position(x.indkey::int2[], a.attnum), a.attnum
+	), '', ''
+	from pg_index x join pg_class i on i.oid = x.indexrelid
+	where x.indrelid = c.oid
+) as r on true
+where c.relkind in ('r', 'p') and c.relnamespace = any(current_schemas(false)::regnamespace[])
+	and pg_table_is_visible(c.oid)`
+
+// load reads the columns and rules of all tables.
 func (c *catalog) load(ctx context.Context, db querier) error {
-	rows, err := db.Query(ctx, catalogSQL)
-	if err != nil {
-		return fmt.Errorf("read the catalog: %w", err)
-	}
-	tables := map[string]map[string]column{}
+	tables := map[string]relation{}
 	var table, name string
 	var col column
-	_, err = pgx.ForEachRow(rows, []any{&table, &name, &col.sqlType, &col.enum, &col.nullable}, func() error {
-		if tables[table] == nil {
-			tables[table] = map[string]column{}
+	err := each(ctx, db, catalogSQL, []any{
+		&table, &name, &col.sqlType, &col.enum, &col.nullable, &col.typmod, &col.filled, &col.computed,
+	}, func() {
+		if tables[table].columns == nil {
+			tables[table] = relation{map[string]column{}, map[string]rule{}}
 		}
-		tables[table][name] = col
-		return nil
+		tables[table].columns[name] = col
 	})
 	if err != nil {
-		return fmt.Errorf("read the catalog: %w", err)
+		return err
+	}
+	var r rule
+	err = each(ctx, db, rulesSQL, []any{&table, &r.name, &r.kind, &r.columns, &r.target, &r.onDelete}, func() {
+		if known, ok := tables[table]; ok {
+			r.columns = slices.Clone(r.columns)
+			known.rules[r.name] = r
+		}
+	})
+	if err != nil {
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tables = tables
+	return nil
+}
+
+// each runs do for each row of a statement, with the row in scans.
+func each(ctx context.Context, db querier, sql string, scans []any, do func()) error {
+	rows, err := db.Query(ctx, sql)
+	if err == nil {
+		_, err = pgx.ForEachRow(rows, scans, func() error { do(); return nil })
+	}
+	if err != nil {
+		return fmt.Errorf("read the catalog: %w", err)
+	}
 	return nil
 }
 
@@ -75,102 +194,39 @@ func (c *catalog) table(ctx context.Context, db querier, t *doctype.Type) (map[s
 	if t.Source != doctype.Local || t.Table == "" {
 		return nil, fmt.Errorf("postgres: %s is not a local type", t.Key)
 	}
-	if cols := c.known(t.Table); cols != nil {
+	if cols := c.known(t.Table).columns; cols != nil {
 		return cols, nil
 	}
 	if err := c.load(ctx, db); err != nil {
 		return nil, err
 	}
-	if cols := c.known(t.Table); cols != nil {
+	if cols := c.known(t.Table).columns; cols != nil {
 		return cols, nil
 	}
 	return nil, fmt.Errorf("postgres: table %s of type %s does not exist", t.Table, t.Name)
 }
 
-func (c *catalog) known(table string) map[string]column {
+func (c *catalog) known(table string) relation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.tables[table]
 }
 
-// CheckColumns compares the local types among types with the database: table, column,
-// type, nullability. The error joins all differences, each naming both sides.
-func (db *DB) CheckColumns(ctx context.Context, types []*doctype.Type) error {
-	if err := db.catalog.load(ctx, db.pool); err != nil {
-		return convert(err, nil)
-	}
-	var errs []error
+// learn keeps the types of tables, for errors that one table's write meets in another.
+func (c *catalog) learn(types []*doctype.Type) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.types = map[string]*doctype.Type{}
 	for _, t := range types {
-		if t.Source != doctype.Local {
-			continue
-		}
-		columns := db.catalog.known(t.Table)
-		if columns == nil {
-			errs = append(errs, fmt.Errorf("type %s is @table(name: %q), but no migration creates a table %s", t.Name, t.Table, t.Table))
-			continue
-		}
-		for _, f := range t.Fields {
-			if f.Column == "" || f.Kind == doctype.ReverseList || f.Kind == doctype.Custom || f.Kind == doctype.Table {
-				continue
-			}
-			errs = append(errs, db.checkColumn(t, f, columns, types))
+		if t.Source == doctype.Local {
+			c.types[t.Table] = t
 		}
 	}
-	return errors.Join(errs...)
 }
 
-func (db *DB) checkColumn(t *doctype.Type, f *doctype.Field, columns map[string]column, types []*doctype.Type) error {
-	col, ok := columns[f.Column]
-	if !ok {
-		return fmt.Errorf("%s.%s needs a column %s.%s, but the migrations make none", t.Name, f.Name, t.Table, f.Column)
-	}
-	want := db.wantedTypes(f, types)
-	if len(want) > 0 && !slices.Contains(want, col.sqlType) && (f.Kind != doctype.Enum || !col.enum) {
-		return fmt.Errorf("%s.%s is %s in the schema, but column %s.%s is %s (wanted: %s)",
-			t.Name, f.Name, f.GraphQLType, t.Table, f.Column, col.sqlType, want[0])
-	}
-	if col.nullable && (f.NonNull || !f.Nullable) {
-		return fmt.Errorf("%s.%s is %s! in the schema, but column %s.%s allows NULL",
-			t.Name, f.Name, f.GraphQLType, t.Table, f.Column)
-	}
-	return nil
-}
-
-// wantedTypes are the column types that hold a field's values, the usual one first; none
-// for a link to a type whose own table is missing, which is an error already.
-func (db *DB) wantedTypes(f *doctype.Field, types []*doctype.Type) []string {
-	texts := []string{"text", "character varying", "character", "citext"}
-	switch f.Kind {
-	case doctype.Boolean:
-		return []string{"boolean"}
-	case doctype.Int, doctype.Duration:
-		return []string{"integer", "smallint", "bigint"}
-	case doctype.Float, doctype.Rating:
-		return []string{"double precision", "real", "numeric"}
-	case doctype.Decimal:
-		return []string{"numeric", "integer", "smallint", "bigint"}
-	case doctype.Date:
-		return []string{"date"}
-	case doctype.Time:
-		return []string{"time without time zone"}
-	case doctype.DateTime:
-		return []string{"timestamp with time zone"}
-	case doctype.JSON:
-		return []string{"jsonb", "json"}
-	case doctype.ID:
-		return append([]string{"uuid", "bigint", "integer"}, texts...)
-	case doctype.Link:
-		for _, target := range types {
-			if target.Key != f.Target || target.Source != doctype.Local {
-				continue
-			}
-			if key, ok := db.catalog.known(target.Table)[keyField(target).Column]; ok {
-				return []string{key.sqlType}
-			}
-			return nil
-		}
-		return texts
-	default:
-		return texts
-	}
+// typeOf is the local type of a table, nil where none is known.
+func (c *catalog) typeOf(table string) *doctype.Type {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.types[table]
 }

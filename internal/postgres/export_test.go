@@ -37,3 +37,14 @@ func AppendTimestamp(raw string) string { return string(appendTimestamp(nil, []b
 
 // ArrayText is arrayText.
 func ArrayText(items []string) string { return arrayText(items) }
+
+// KeepsDigits tells whether a numeric column of a precision and scale keeps all of a
+// Decimal; ok is false for what is no number.
+func KeepsDigits(s string, precision, scale int) (keeps, ok bool) {
+	f := &doctype.Field{Name: "f", Kind: doctype.Decimal}
+	if fits(f.Kind, s, "") != nil {
+		return false, false
+	}
+	typmod := int32(precision<<16|scale&0x7ff) + 4 //nolint:gosec // a precision is 1000 at most
+	return keepsDigits(f, s, column{sqlType: "numeric", typmod: typmod}) == nil, true
+}
