@@ -17,11 +17,13 @@ const identifyTime = 5 * time.Second
 type callers struct {
 	authenticate func(*http.Request) (auth.Identity, error)
 	admission    func(context.Context, auth.Identity) error
-	origins      *origins
+	// user names the caller; nil where nobody can.
+	user    func(context.Context, auth.Identity) (string, error)
+	origins *origins
 }
 
 func newCallers(o Options, from *origins) *callers {
-	c := &callers{authenticate: o.Authenticate, admission: o.Admit, origins: from}
+	c := &callers{authenticate: o.Authenticate, admission: o.Admit, user: o.User, origins: from}
 	if c.authenticate == nil {
 		c.authenticate = func(r *http.Request) (auth.Identity, error) { return auth.FromHeader(r.Header) }
 	}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"encoding/json"
 	"math"
+	"reflect"
 	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -21,16 +22,25 @@ import (
 //     name costs as much: a search of each DocType, a value of each row;
 //   - a list asked for by ids or names gives as many as are named;
 //   - any other list gives Limits.ListSize;
+//   - each field at the root of a mutation costs mutationCost, and as much again for
+//     each element of its arguments that are lists (the inputs of createXs); lists
+//     directly below it give as many as those have, if that is known;
 //   - below __schema and __type nothing multiplies, but each list costs
 //     introspectionList: introspection.go bounds how often the answer says a thing.
 //
 // Fields of the same response key are merged first, as execution does, so that
 // fragments that repeat each other's fields are not charged twice.
-const introspectionList = 50
+const (
+	introspectionList = 50
+	mutationCost      = 100
+)
 
 // cost returns the cost of the operation, capped.
 func (l Limits) cost(op *graphql.OperationContext) int {
 	c := costing{op: op, limits: l}
+	if op.Operation.Operation == ast.Mutation {
+		return c.mutation()
+	}
 	return c.selections(op.Operation.SelectionSet, 0, false)
 }
 
@@ -40,6 +50,39 @@ type costing struct {
 	// visits counts merged fields. Each costs at least 1, so counting can stop at
 	// the limit: nested fragments can name exponentially many.
 	visits int
+}
+
+// mutation costs the writes of an operation, and what is read of them.
+func (c *costing) mutation() int {
+	total := 0
+	for _, f := range graphql.CollectFields(c.op, c.op.Operation.SelectionSet, nil) {
+		if c.visits++; c.visits > c.limits.Cost {
+			return capped
+		}
+		if f.Definition == nil || f.Name == "__typename" {
+			total = addCapped(total, 1)
+			continue
+		}
+		elements := 0
+		for _, arg := range f.Definition.Arguments {
+			elements = addCapped(elements, length(c.argument(f.Field, arg.Name), arg.Type))
+		}
+		total = addCapped(total, mulCapped(mutationCost, addCapped(1, elements)))
+		total = addCapped(total, c.selections(f.Selections, elements, false))
+	}
+	return total
+}
+
+// length is how many elements the value of an argument has; 0 where it is no list. One
+// value is a list of one.
+func length(value any, t *ast.Type) int {
+	if value == nil || !isList(t) {
+		return 0
+	}
+	if list := reflect.ValueOf(value); list.Kind() == reflect.Slice {
+		return min(list.Len(), capped)
+	}
+	return 1
 }
 
 // selections costs one object's fields; page is the size of the connection that

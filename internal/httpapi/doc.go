@@ -6,10 +6,16 @@
 // or the upstream client. A request passes, in this order: request id and panic
 // guard (router.go) → CORS (cors.go) → content negotiation (negotiate.go) → caller
 // (callers.go) and, for a session's cookie, the rules against forgery (csrf.go) →
-// parameters (request.go) → a slot (slots.go) → admission → document: size, tokens,
-// shape, validity (document.go, shape.go) → operation: introspection, cost, the
-// engine's own plan (executor.go, cost.go) → execution → errors made public
-// (errors.go) → response (response.go) and one log line (oplog.go).
+// idempotency key (idempotency.go) → parameters (request.go), or a form with files
+// (upload.go) → a slot (slots.go) → admission → document: size, tokens, shape, validity
+// (document.go, shape.go) → operation: introspection, files, cost, the engine's own plan
+// (executor.go, cost.go) → execution → errors made public (errors.go) → what each field
+// of a mutation did (outcomes.go) → response (response.go) and one log line (oplog.go).
+//
+// Files come by the GraphQL multipart request specification: upload.go decides who may
+// send some, multipart.go and multipart_map.go read the form, paced_body.go keeps time,
+// spool.go stores them on disk, upload_variables.go keeps them where the schema has
+// them.
 //
 // GraphQL over HTTP means https://graphql.github.io/graphql-over-http/draft/.
 //

@@ -65,6 +65,9 @@ func (e *executor) CreateOperationContext(ctx context.Context, p *graphql.RawPar
 		return refused(&graphql.OperationContext{}, gqlerror.List{err})
 	}
 	noteOperation(ctx, operation)
+	if err := checkUploads(e.documents.schema, operation, p.Variables); err != nil {
+		return refused(&graphql.OperationContext{}, gqlerror.List{err})
+	}
 
 	op, errs := e.Executor.CreateOperationContext(context.WithValue(ctx, preparedKey{}, doc), p)
 	if len(errs) > 0 {
@@ -153,6 +156,7 @@ func (e *executor) finish(ctx context.Context, next graphql.ResponseHandler) *gr
 	if response == nil {
 		return nil
 	}
+	noteOutcomes(ctx, response)
 	if size := len(response.Data); size > e.limits.ResponseBytes {
 		err := limitError("responseBytes", e.limits.ResponseBytes, size,
 			"the operation ran, but its answer has %d bytes, the limit is %d; ask for smaller pages (first) or fewer fields",

@@ -36,7 +36,17 @@ type Query {
   search(doctypes: [String!]!, first: Int): [Customer!]
   groups(first: Int = 500): [Customer!]
 }
-type Mutation { change(name: String): String }
+scalar Upload
+type Mutation {
+  change(name: String): String
+  must(name: String): String!
+  store(file: Upload, files: [Upload!], input: FileInput, any: JSON): String
+  createCustomers(inputs: [CustomerInput!]!, tags: [String!]): CustomersPayload
+}
+input FileInput { file: Upload, files: [Upload], name: String }
+input CustomerInput { name: String }
+type CustomersPayload { results: [CustomerResult!]! messages: [String!]! }
+type CustomerResult { name: String customer: Customer }
 type Subscription { changed(name: String): String }
 input Limit { max: Int! }
 type Customer { name: String! tags: [String!]! rows: [Row!]! group: Customer orders(first: Int): CustomerConnection! }
@@ -156,10 +166,19 @@ func subscribe(ctx context.Context, resolvers map[string]resolver) graphql.Respo
 
 func execute(ctx context.Context, resolvers map[string]resolver) json.RawMessage {
 	op := graphql.GetOperationContext(ctx)
-	data := make(map[string]any)
-	for _, f := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Query"}) {
-		field := graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: "Query", Field: f, Args: f.ArgumentMap(op.Variables)})
-		data[f.Alias] = resolveOne(field, op, f, resolvers[f.Name])
+	object := "Query"
+	if op.Operation.Operation == ast.Mutation {
+		object = "Mutation"
+	}
+	data, invalid := make(map[string]any), false
+	for _, f := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{object}) {
+		field := graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: object, Field: f, Args: f.ArgumentMap(op.Variables)})
+		value := resolveOne(field, op, f, resolvers[f.Name])
+		data[f.Alias] = value
+		invalid = invalid || value == nil && object == "Mutation" && f.Definition.Type.NonNull
+	}
+	if invalid {
+		return json.RawMessage("null")
 	}
 	out, err := json.Marshal(data)
 	if err != nil {

@@ -36,7 +36,8 @@ type Options struct {
 	Alive func(ctx context.Context, id auth.Identity) error
 	// User names whom a credential belongs to. It is asked when a socket's caller is
 	// known and when another credential is handed over on it, which must be of the same
-	// user. nil refuses such handovers.
+	// user; and before the files of a request are read, where its error refuses them.
+	// nil refuses such handovers, and takes files from any credential that Admit lets in.
 	User func(ctx context.Context, id auth.Identity) (string, error)
 	// Auth serves /auth/*, the browser's sign-in at /auth/login among it; nil leaves it
 	// out. It protects itself against forged requests.
@@ -47,6 +48,11 @@ type Options struct {
 	// Origins are the further origins that may use a session's cookie and read answers
 	// (CORS), each exactly as a browser sends it: https://app.example.com.
 	Origins []string
+
+	// UploadDir is where the files of a request are stored while it is served: up to
+	// Limits.Uploads times Limits.UploadBytes. "" is os.TempDir(), which on many systems
+	// is in memory.
+	UploadDir string
 
 	// Playground serves GET / and GET /playground/*, its files; nil leaves both out.
 	// It may replace the Content-Security-Policy header.
@@ -77,7 +83,8 @@ type Hooks struct {
 
 // Limits bounds one request. A zero field takes the value of DefaultLimits.
 type Limits struct {
-	// BodyBytes bounds the body of a POST, and a message on a socket.
+	// BodyBytes bounds the body of a POST, and a message on a socket. Of a request that
+	// carries files it bounds what says where they go.
 	BodyBytes int64
 	// DocumentTokens bounds the GraphQL document in lexical tokens, comments included.
 	DocumentTokens int
@@ -97,10 +104,19 @@ type Limits struct {
 	ResponseBytes int
 	// Time is the deadline of an operation, from the body's arrival to the last resolver.
 	Time time.Duration
+	// UploadBytes bounds the body of a request that carries files.
+	UploadBytes int64
+	// UploadFiles bounds the files that one request hands to its resolvers; one that goes
+	// to two places counts twice.
+	UploadFiles int
+	// Uploads bounds the requests with files that are received or served at once in this
+	// process. One user has a quarter of them at most; without a credential there is none.
+	Uploads int
+
 	// Concurrent bounds the operations that run at once in this process. One
 	// credential has a quarter of them at most, requests without one an eighth.
 	Concurrent int
-	// QueueTime is how long a request waits for one of those slots.
+	// QueueTime is how long a request waits for one of those slots, or of those of Uploads.
 	QueueTime time.Duration
 	// CacheBytes bounds the parsed documents kept, by the length of their text.
 	CacheBytes int
@@ -139,6 +155,9 @@ func DefaultLimits() Limits {
 		ListSize:       10,
 		ResponseBytes:  64 << 20,
 		Time:           30 * time.Second,
+		UploadBytes:    128 << 20,
+		UploadFiles:    10,
+		Uploads:        8,
 		Concurrent:     256,
 		QueueTime:      2 * time.Second,
 		CacheBytes:     4 << 20,
@@ -166,6 +185,9 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.ListSize, d.ListSize)
 	setDefault(&l.ResponseBytes, d.ResponseBytes)
 	setDefault(&l.Time, d.Time)
+	setDefault(&l.UploadBytes, d.UploadBytes)
+	setDefault(&l.UploadFiles, d.UploadFiles)
+	setDefault(&l.Uploads, d.Uploads)
 	setDefault(&l.Concurrent, d.Concurrent)
 	setDefault(&l.QueueTime, d.QueueTime)
 	setDefault(&l.CacheBytes, d.CacheBytes)

@@ -41,24 +41,39 @@ func readPOST(w http.ResponseWriter, r *http.Request, limit int64) (*graphql.Raw
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return nil, &requestError{status: http.StatusRequestEntityTooLarge, err: limitError("body", int(tooLarge.Limit), 0,
-			"the request body is larger than %d bytes; send less in one request", tooLarge.Limit)}
+		return nil, bodyTooLarge(tooLarge.Limit, requestBody)
 	}
 	if err != nil {
 		return nil, badRequest("the request body could not be read to its end")
 	}
-	return parseBody(body)
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, badRequest("the request has no body; send a JSON object with a query")
+	}
+	return parseBody(body, requestBody)
+}
+
+func bodyTooLarge(limit int64, what string) *requestError {
+	return &requestError{status: http.StatusRequestEntityTooLarge, err: limitError("body", int(limit), 0,
+		"%s is larger than %d bytes; send less in one request", what, limit)}
+}
+
+func unsupported(text string) *requestError {
+	return &requestError{
+		status: http.StatusUnsupportedMediaType,
+		err:    apierror.New(apierror.BadUserInput, "%s", text),
+	}
+}
+
+func checkEncoding(h http.Header) error {
+	if encoding := h.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return unsupported("the request body must not be compressed")
+	}
+	return nil
 }
 
 func checkContentType(h http.Header) error {
-	unsupported := func(text string) error {
-		return &requestError{
-			status: http.StatusUnsupportedMediaType,
-			err:    apierror.New(apierror.BadUserInput, "%s", text),
-		}
-	}
-	if encoding := h.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return unsupported("the request body must not be compressed")
+	if err := checkEncoding(h); err != nil {
+		return err
 	}
 	header := h.Get("Content-Type")
 	if header == "" {
@@ -66,7 +81,7 @@ func checkContentType(h http.Header) error {
 	}
 	mediaType, params, err := mime.ParseMediaType(header)
 	if err != nil || mediaType != plainJSON {
-		return unsupported("the Content-Type is not application/json")
+		return unsupported("the Content-Type is not application/json, or multipart/form-data for files")
 	}
 	if charset, given := params["charset"]; given && !isUTF8Name(charset) {
 		return unsupported("the charset of the request is not utf-8")
@@ -74,29 +89,45 @@ func checkContentType(h http.Header) error {
 	return nil
 }
 
-// parseBody reads the JSON text of a POST. It is stricter than encoding/json:
-// names are case-sensitive and unique, the text is UTF-8, nothing follows it.
-func parseBody(body []byte) (*graphql.RawParams, error) {
-	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf"))
-	switch trimmed := bytes.TrimSpace(body); {
-	case len(trimmed) == 0:
-		return nil, badRequest("the request has no body; send a JSON object with a query")
-	case !utf8.Valid(trimmed):
-		return nil, badRequest("the request body is not valid UTF-8")
-	case trimmed[0] == '[':
+// requestBody is what errors call the JSON text that is the whole body.
+const requestBody = "the request body"
+
+// parseBody reads the JSON text of the parameters; what says of errors where it came.
+func parseBody(body []byte, what string) (*graphql.RawParams, error) {
+	if trimmed := bytes.TrimSpace(bytes.TrimPrefix(body, byteOrderMark)); len(trimmed) > 0 && trimmed[0] == '[' {
 		return nil, badRequest("batches are not served; send each operation in a request of its own")
-	case trimmed[0] != '{':
-		return nil, badRequest("the request body is not a JSON object")
 	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	raw, err := members(dec, "the request body")
+	raw, err := parseObject(body, what)
+	if err != nil {
+		return nil, err
+	}
+	return params(raw)
+}
+
+// byteOrderMark may stand before a JSON text and says nothing.
+var byteOrderMark = []byte("\xef\xbb\xbf")
+
+// parseObject reads the JSON text of one object. It is stricter than encoding/json:
+// names are case-sensitive and unique, the text is UTF-8, nothing follows it.
+func parseObject(text []byte, what string) (map[string]json.RawMessage, error) {
+	text = bytes.TrimPrefix(text, byteOrderMark)
+	switch trimmed := bytes.TrimSpace(text); {
+	case len(trimmed) == 0:
+		return nil, badRequest("%s is empty; send a JSON object", what)
+	case !utf8.Valid(trimmed):
+		return nil, badRequest("%s is not valid UTF-8", what)
+	case trimmed[0] != '{':
+		return nil, badRequest("%s is not a JSON object", what)
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	raw, err := members(dec, what)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, badRequest("something follows the JSON object in the request body")
+		return nil, badRequest("something follows the JSON object in %s", what)
 	}
-	return params(raw)
+	return raw, nil
 }
 
 // members reads the top level of an object, name by name; what says of errors what it is.

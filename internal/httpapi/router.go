@@ -27,8 +27,11 @@ func newRouter(o Options, from *origins) http.Handler {
 	r.NotFound(p.fixed(http.StatusNotFound, apierror.New(apierror.NotFound, "there is nothing at this address; the graph is at /graphql")))
 	r.MethodNotAllowed(p.fixed(http.StatusMethodNotAllowed, apierror.New(apierror.BadUserInput, "this address answers GET and HEAD only")))
 
-	exec, who, places := newExecutor(o, p), newCallers(o, from), newSlots(o.Limits.Concurrent, o.Limits.QueueTime)
-	overHTTP := &transport{exec: exec, callers: who, limits: o.Limits, slots: places}
+	exec, who, places := newExecutor(o, p), newCallers(o, from), newSlots("operations", o.Limits.Concurrent, o.Limits.QueueTime)
+	overHTTP := &transport{
+		exec: exec, callers: who, limits: o.Limits, slots: places,
+		uploads: newSlots("uploads", o.Limits.Uploads, o.Limits.QueueTime), uploadDir: o.UploadDir,
+	}
 	overSocket := newSocketHandler(o, exec, who, places)
 	r.HandleFunc("/graphql", func(w http.ResponseWriter, r *http.Request) {
 		if asksForSocket(r) {

@@ -16,9 +16,10 @@ const (
 	anonymousShare = 8
 )
 
-// slots bounds the operations that run at once, in all and of one caller. A request
+// slots bounds the operations, or uploads, that run at once, in all and of one caller. A request
 // beyond a bound waits a little, then is told to come back.
 type slots struct {
+	what string // in errors: "operations"
 	free chan struct{}
 	wait time.Duration
 
@@ -32,8 +33,8 @@ type share struct {
 	users int // that run or wait; guarded by slots.mu
 }
 
-func newSlots(n int, wait time.Duration) *slots {
-	return &slots{free: make(chan struct{}, n), wait: wait, shares: make(map[string]*share)}
+func newSlots(what string, n int, wait time.Duration) *slots {
+	return &slots{what: what, free: make(chan struct{}, n), wait: wait, shares: make(map[string]*share)}
 }
 
 // take returns the function that gives the slot back; caller is auth.Identity.Key. The
@@ -46,16 +47,16 @@ func (s *slots) take(ctx context.Context, caller string) (release func(), err er
 	// The share comes first: who waits for it must not hold what others could use.
 	if !acquire(ctx, own.free, timer.C) {
 		s.leave(caller, own)
-		text := "too many operations of this caller run at once; try again in a second"
+		text := "too many " + s.what + " of this caller run at once; try again in a second"
 		if caller == "" {
-			text = "too many operations without a credential run at once; try again in a second"
+			text = "too many " + s.what + " without a credential run at once; try again in a second"
 		}
 		return nil, busy(ctx, http.StatusTooManyRequests, text)
 	}
 	if !acquire(ctx, s.free, timer.C) {
 		<-own.free
 		s.leave(caller, own)
-		return nil, busy(ctx, http.StatusServiceUnavailable, "too many operations run at once; try again in a second")
+		return nil, busy(ctx, http.StatusServiceUnavailable, "too many "+s.what+" run at once; try again in a second")
 	}
 	return func() {
 		<-s.free

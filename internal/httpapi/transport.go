@@ -27,6 +27,9 @@ type transport struct {
 	callers *callers
 	limits  Limits
 	slots   *slots
+	// uploads are the places of requests that carry files, which go to uploadDir.
+	uploads   *slots
+	uploadDir string
 }
 
 // varyGraphQL names the request headers that an answer depends on.
@@ -77,11 +80,21 @@ func (t *transport) serve(ctx context.Context, w http.ResponseWriter, r *http.Re
 	noteUser(ctx, id)
 	ctx = auth.With(ctx, id)
 	ctx = context.WithValue(ctx, traceKey{}, asksForTrace(r))
-
+	if ctx, err = withIdempotencyKey(ctx, r.Header); err != nil {
+		return nil, err
+	}
+	if isMultipart(r) {
+		return t.serveUpload(ctx, w, r, id)
+	}
 	params, err := t.read(w, r)
 	if err != nil {
 		return nil, err
 	}
+	return t.run(ctx, r, id, params)
+}
+
+// run executes the operation once there is a slot for it.
+func (t *transport) run(ctx context.Context, r *http.Request, id auth.Identity, params *graphql.RawParams) (*answer, error) {
 	release, err := t.slots.take(ctx, id.Key())
 	if err != nil {
 		return nil, err
@@ -166,7 +179,7 @@ func (t *transport) refusal(ctx context.Context, w http.ResponseWriter, err erro
 		switch status {
 		case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 			w.Header().Set("Retry-After", "1")
-		case http.StatusRequestEntityTooLarge:
+		case http.StatusRequestEntityTooLarge, http.StatusRequestTimeout:
 			w.Header().Set("Connection", "close") // rather than read the rest
 		}
 	case ctx.Err() != nil:
