@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateAddress is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateAddress(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateAddresses is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateAddresses(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateAddress is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateAddress(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteAddress is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteAddress(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameAddress is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameAddress(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Address is answered by the engine, all its selection included.
 func (r *queryResolver) Address(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateBrand is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateBrand(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateBrands is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateBrands(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateBrand is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateBrand(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteBrand is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteBrand(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameBrand is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameBrand(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Brand is answered by the engine, all its selection included.
 func (r *queryResolver) Brand(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,26 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateComment is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateComment(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateComments is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateComments(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateComment is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateComment(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteComment is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteComment(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Comment is answered by the engine, all its selection included.
 func (r *queryResolver) Comment(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

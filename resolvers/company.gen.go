@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateCompany is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateCompany(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateCompanies is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateCompanies(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateCompany is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateCompany(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteCompany is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteCompany(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameCompany is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameCompany(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Company is answered by the engine, all its selection included.
 func (r *queryResolver) Company(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

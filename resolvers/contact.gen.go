@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateContact is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateContact(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateContacts is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateContacts(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateContact is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateContact(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteContact is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteContact(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameContact is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameContact(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Contact is answered by the engine, all its selection included.
 func (r *queryResolver) Contact(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

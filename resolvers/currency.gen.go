@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateCurrency is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateCurrency(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateCurrencies is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateCurrencies(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateCurrency is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateCurrency(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteCurrency is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteCurrency(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameCurrency is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameCurrency(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Currency is answered by the engine, all its selection included.
 func (r *queryResolver) Currency(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateCustomer is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateCustomer(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateCustomers is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateCustomers(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateCustomer is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateCustomer(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteCustomer is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteCustomer(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameCustomer is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameCustomer(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Customer is answered by the engine, all its selection included.
 func (r *queryResolver) Customer(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

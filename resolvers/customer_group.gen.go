@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateCustomerGroup is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateCustomerGroup(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateCustomerGroups is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateCustomerGroups(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateCustomerGroup is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateCustomerGroup(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteCustomerGroup is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteCustomerGroup(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameCustomerGroup is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameCustomerGroup(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // CustomerGroup is answered by the engine, all its selection included.
 func (r *queryResolver) CustomerGroup(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,41 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateDeliveryNote is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateDeliveryNote(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateDeliveryNotes is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateDeliveryNotes(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateDeliveryNote is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateDeliveryNote(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteDeliveryNote is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteDeliveryNote(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// SubmitDeliveryNote is answered by the engine, all its selection included.
+func (r *mutationResolver) SubmitDeliveryNote(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CancelDeliveryNote is answered by the engine, all its selection included.
+func (r *mutationResolver) CancelDeliveryNote(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// AmendDeliveryNote is answered by the engine, all its selection included.
+func (r *mutationResolver) AmendDeliveryNote(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // DeliveryNote is answered by the engine, all its selection included.
 func (r *queryResolver) DeliveryNote(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

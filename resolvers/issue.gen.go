@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateIssue is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateIssue(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateIssues is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateIssues(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateIssue is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateIssue(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteIssue is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteIssue(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameIssue is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameIssue(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Issue is answered by the engine, all its selection included.
 func (r *queryResolver) Issue(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

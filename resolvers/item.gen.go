@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateItem is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateItem(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateItems is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateItems(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateItem is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateItem(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteItem is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteItem(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameItem is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameItem(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Item is answered by the engine, all its selection included.
 func (r *queryResolver) Item(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateItemGroup is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateItemGroup(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateItemGroups is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateItemGroups(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateItemGroup is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateItemGroup(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteItemGroup is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteItemGroup(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameItemGroup is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameItemGroup(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // ItemGroup is answered by the engine, all its selection included.
 func (r *queryResolver) ItemGroup(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,26 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateItemPrice is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateItemPrice(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateItemPrices is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateItemPrices(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateItemPrice is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateItemPrice(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteItemPrice is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteItemPrice(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // ItemPrice is answered by the engine, all its selection included.
 func (r *queryResolver) ItemPrice(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateLead is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateLead(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateLeads is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateLeads(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateLead is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateLead(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteLead is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteLead(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameLead is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameLead(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Lead is answered by the engine, all its selection included.
 func (r *queryResolver) Lead(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateOpportunity is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateOpportunity(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateOpportunities is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateOpportunities(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateOpportunity is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateOpportunity(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteOpportunity is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteOpportunity(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameOpportunity is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameOpportunity(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Opportunity is answered by the engine, all its selection included.
 func (r *queryResolver) Opportunity(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

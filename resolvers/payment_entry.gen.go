@@ -8,6 +8,41 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreatePaymentEntry is answered by the engine, all its selection included.
+func (r *mutationResolver) CreatePaymentEntry(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreatePaymentEntries is answered by the engine, all its selection included.
+func (r *mutationResolver) CreatePaymentEntries(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdatePaymentEntry is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdatePaymentEntry(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeletePaymentEntry is answered by the engine, all its selection included.
+func (r *mutationResolver) DeletePaymentEntry(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// SubmitPaymentEntry is answered by the engine, all its selection included.
+func (r *mutationResolver) SubmitPaymentEntry(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CancelPaymentEntry is answered by the engine, all its selection included.
+func (r *mutationResolver) CancelPaymentEntry(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// AmendPaymentEntry is answered by the engine, all its selection included.
+func (r *mutationResolver) AmendPaymentEntry(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // PaymentEntry is answered by the engine, all its selection included.
 func (r *queryResolver) PaymentEntry(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreatePriceList is answered by the engine, all its selection included.
+func (r *mutationResolver) CreatePriceList(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreatePriceLists is answered by the engine, all its selection included.
+func (r *mutationResolver) CreatePriceLists(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdatePriceList is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdatePriceList(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeletePriceList is answered by the engine, all its selection included.
+func (r *mutationResolver) DeletePriceList(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenamePriceList is answered by the engine, all its selection included.
+func (r *mutationResolver) RenamePriceList(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // PriceList is answered by the engine, all its selection included.
 func (r *queryResolver) PriceList(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateProject is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateProject(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateProjects is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateProjects(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateProject is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateProject(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteProject is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteProject(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameProject is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameProject(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Project is answered by the engine, all its selection included.
 func (r *queryResolver) Project(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

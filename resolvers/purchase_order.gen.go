@@ -8,6 +8,41 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreatePurchaseOrder is answered by the engine, all its selection included.
+func (r *mutationResolver) CreatePurchaseOrder(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreatePurchaseOrders is answered by the engine, all its selection included.
+func (r *mutationResolver) CreatePurchaseOrders(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdatePurchaseOrder is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdatePurchaseOrder(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeletePurchaseOrder is answered by the engine, all its selection included.
+func (r *mutationResolver) DeletePurchaseOrder(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// SubmitPurchaseOrder is answered by the engine, all its selection included.
+func (r *mutationResolver) SubmitPurchaseOrder(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CancelPurchaseOrder is answered by the engine, all its selection included.
+func (r *mutationResolver) CancelPurchaseOrder(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// AmendPurchaseOrder is answered by the engine, all its selection included.
+func (r *mutationResolver) AmendPurchaseOrder(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // PurchaseOrder is answered by the engine, all its selection included.
 func (r *queryResolver) PurchaseOrder(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,41 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateQuotation is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateQuotation(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateQuotations is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateQuotations(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateQuotation is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateQuotation(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteQuotation is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteQuotation(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// SubmitQuotation is answered by the engine, all its selection included.
+func (r *mutationResolver) SubmitQuotation(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CancelQuotation is answered by the engine, all its selection included.
+func (r *mutationResolver) CancelQuotation(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// AmendQuotation is answered by the engine, all its selection included.
+func (r *mutationResolver) AmendQuotation(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Quotation is answered by the engine, all its selection included.
 func (r *queryResolver) Quotation(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

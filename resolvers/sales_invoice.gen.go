@@ -8,6 +8,41 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateSalesInvoice is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateSalesInvoice(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateSalesInvoices is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateSalesInvoices(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateSalesInvoice is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateSalesInvoice(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteSalesInvoice is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteSalesInvoice(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// SubmitSalesInvoice is answered by the engine, all its selection included.
+func (r *mutationResolver) SubmitSalesInvoice(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CancelSalesInvoice is answered by the engine, all its selection included.
+func (r *mutationResolver) CancelSalesInvoice(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// AmendSalesInvoice is answered by the engine, all its selection included.
+func (r *mutationResolver) AmendSalesInvoice(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // SalesInvoice is answered by the engine, all its selection included.
 func (r *queryResolver) SalesInvoice(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

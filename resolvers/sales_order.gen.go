@@ -8,6 +8,41 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateSalesOrder is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateSalesOrder(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateSalesOrders is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateSalesOrders(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateSalesOrder is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateSalesOrder(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteSalesOrder is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteSalesOrder(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// SubmitSalesOrder is answered by the engine, all its selection included.
+func (r *mutationResolver) SubmitSalesOrder(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CancelSalesOrder is answered by the engine, all its selection included.
+func (r *mutationResolver) CancelSalesOrder(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// AmendSalesOrder is answered by the engine, all its selection included.
+func (r *mutationResolver) AmendSalesOrder(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // SalesOrder is answered by the engine, all its selection included.
 func (r *queryResolver) SalesOrder(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,11 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// UpdateSellingSettings is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateSellingSettings(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // SellingSettings is answered by the engine, all its selection included.
 func (r *queryResolver) SellingSettings(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

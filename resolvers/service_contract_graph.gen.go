@@ -8,6 +8,26 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateServiceContract is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateServiceContract(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateServiceContracts is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateServiceContracts(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateServiceContract is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateServiceContract(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteServiceContract is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteServiceContract(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // ServiceContract is answered by the engine, all its selection included.
 func (r *queryResolver) ServiceContract(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,26 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateServiceVisit is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateServiceVisit(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateServiceVisits is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateServiceVisits(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateServiceVisit is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateServiceVisit(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteServiceVisit is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteServiceVisit(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // ServiceVisit is answered by the engine, all its selection included.
 func (r *queryResolver) ServiceVisit(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

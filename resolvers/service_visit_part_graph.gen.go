@@ -8,6 +8,26 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateServiceVisitPart is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateServiceVisitPart(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateServiceVisitParts is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateServiceVisitParts(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateServiceVisitPart is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateServiceVisitPart(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteServiceVisitPart is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteServiceVisitPart(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // ServiceVisitPart is answered by the engine, all its selection included.
 func (r *queryResolver) ServiceVisitPart(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

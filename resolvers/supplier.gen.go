@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateSupplier is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateSupplier(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateSuppliers is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateSuppliers(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateSupplier is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateSupplier(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteSupplier is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteSupplier(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameSupplier is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameSupplier(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Supplier is answered by the engine, all its selection included.
 func (r *queryResolver) Supplier(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateSupplierGroup is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateSupplierGroup(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateSupplierGroups is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateSupplierGroups(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateSupplierGroup is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateSupplierGroup(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteSupplierGroup is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteSupplierGroup(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameSupplierGroup is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameSupplierGroup(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // SupplierGroup is answered by the engine, all its selection included.
 func (r *queryResolver) SupplierGroup(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,26 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateTask is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateTask(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateTasks is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateTasks(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateTask is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateTask(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteTask is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteTask(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Task is answered by the engine, all its selection included.
 func (r *queryResolver) Task(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateTerritory is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateTerritory(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateTerritories is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateTerritories(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateTerritory is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateTerritory(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteTerritory is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteTerritory(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameTerritory is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameTerritory(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Territory is answered by the engine, all its selection included.
 func (r *queryResolver) Territory(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

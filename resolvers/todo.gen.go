@@ -8,6 +8,26 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateToDo is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateToDo(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateToDos is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateToDos(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateToDo is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateToDo(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteToDo is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteToDo(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // ToDo is answered by the engine, all its selection included.
 func (r *queryResolver) ToDo(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateUom is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateUom(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateUoms is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateUoms(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateUom is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateUom(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteUom is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteUom(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameUom is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameUom(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Uom is answered by the engine, all its selection included.
 func (r *queryResolver) Uom(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

@@ -8,6 +8,31 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateUser is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateUser(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateUsers is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateUsers(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateUser is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateUser(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteUser is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteUser(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// RenameUser is answered by the engine, all its selection included.
+func (r *mutationResolver) RenameUser(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // User is answered by the engine, all its selection included.
 func (r *queryResolver) User(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

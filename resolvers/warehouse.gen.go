@@ -8,6 +8,26 @@ import (
 	"erpgraph/internal/engine"
 )
 
+// CreateWarehouse is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateWarehouse(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// CreateWarehouses is answered by the engine, all its selection included.
+func (r *mutationResolver) CreateWarehouses(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// UpdateWarehouse is answered by the engine, all its selection included.
+func (r *mutationResolver) UpdateWarehouse(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
+// DeleteWarehouse is answered by the engine, all its selection included.
+func (r *mutationResolver) DeleteWarehouse(ctx context.Context) (*engine.Result, error) {
+	return r.Engine.Resolve(ctx)
+}
+
 // Warehouse is answered by the engine, all its selection included.
 func (r *queryResolver) Warehouse(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

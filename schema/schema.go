@@ -22,15 +22,18 @@ var FS embed.FS
 
 // Parse reads and validates all SDL: the schema that clients see. Every call makes a
 // schema of its own.
-func Parse() (*ast.Schema, error) {
+func Parse() (*ast.Schema, error) { return ParseFS(FS) }
+
+// ParseFS is Parse for another folder laid out as this one.
+func ParseFS(folder fs.FS) (*ast.Schema, error) {
 	var sources []*ast.Source
 	for _, pattern := range []string{"*.graphqls", "erpnext/*.graphqls", "app/*.graphqls", "app/generated/*.graphqls"} {
-		files, err := fs.Glob(FS, pattern)
+		files, err := fs.Glob(folder, pattern)
 		if err != nil {
 			return nil, fmt.Errorf("list SDL: %w", err)
 		}
 		for _, file := range files {
-			raw, err := fs.ReadFile(FS, file)
+			raw, err := fs.ReadFile(folder, file)
 			if err != nil {
 				return nil, fmt.Errorf("read SDL: %w", err)
 			}

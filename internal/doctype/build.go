@@ -57,7 +57,10 @@ func Build(cfg *Config, facts []*Facts, local []*ast.Source) (*Registry, *Report
 		b.fields,
 		func() error { return b.localFields(sdl) },
 		b.reverse,
+		b.inputs,
+		b.declare,
 		b.check,
+		func() error { return b.checkMutations(sdl) },
 	} {
 		if err := step(); err != nil {
 			return nil, nil, err
@@ -65,7 +68,7 @@ func Build(cfg *Config, facts []*Facts, local []*ast.Source) (*Registry, *Report
 	}
 	b.report.count(b.order)
 	b.report.sort()
-	return NewRegistry(b.order), b.report, nil
+	return NewRegistry(b.order, b.methods...), b.report, nil
 }
 
 // builder holds what Build has so far.
@@ -76,10 +79,11 @@ type builder struct {
 	// plurals knows English; it compiles its rules anew for each client.
 	plurals *pluralize.Client
 
-	order []*Type          // upstream types by key, then local types by name
-	types map[string]*Type // by key
-	taken map[string]string
-	roots map[string]string
+	order   []*Type          // upstream types by key, then local types by name
+	types   map[string]*Type // by key
+	taken   map[string]string
+	roots   map[string]string
+	methods []*Method // by name
 }
 
 // choose makes a type for each DocType of the settings and for each child table that
@@ -115,6 +119,7 @@ func (b *builder) choose() error {
 		t.Stem, t.Description = Stem(key), key
 		t.Tree = bool(t.Facts.IsTree)
 		t.Submit = bool(t.Facts.IsSubmittable)
+		t.Writes.Workflow = b.workflow(t.Facts)
 		t.TitleField = string(t.Facts.TitleField)
 		for s := range strings.SplitSeq(string(t.Facts.SearchFields), ",") {
 			if s = strings.TrimSpace(s); s != "" {
@@ -228,8 +233,21 @@ func (b *builder) check() error {
 			names[name] = t.Key
 		}
 	}
+	for _, m := range b.methods {
+		key := "methods." + m.Name
+		if other, ok := names[m.Payload]; ok {
+			return fmt.Errorf("doctypes.yml: %s: type %s is taken by %s: give the mutation another name", key, m.Payload, other)
+		}
+		if other, ok := stems[MethodsStem]; ok && other != MethodsStem {
+			return fmt.Errorf("%s: its file would be named %s, as that of the declared methods: leave one of them out", other, MethodsStem)
+		}
+		names[m.Payload], stems[MethodsStem] = key, MethodsStem
+	}
 	return nil
 }
+
+// MethodsStem is the base name of the file with the declared methods.
+const MethodsStem = "methods"
 
 // schemaOwn owns the names that the schema's hand-written files hold.
 const schemaOwn = "the schema itself"
@@ -240,7 +258,7 @@ func reservedTypes() map[string]string {
 		"Query", "Mutation", "Subscription", "String", "Int", "Float", "Boolean", "ID",
 		"Decimal", "Date", "Time", "DateTime", "JSON", "URL", "Upload", "Node", "Document", "ForeignDocument",
 		"PageInfo", "OrderDirection", "AggregateOrderBy", "Timespan", "OnDelete", "LinkOption", "SearchHit", "Me",
-		"DocumentRows", "DocumentsOrder", "StringFilter", "LinkFilter", "TreeLinkFilter", "IntFilter",
+		"DocumentRows", "DocumentsOrder", "DeletePayload", "UploadPayload", "AttachTo", "WriteError", "WorkflowAction", "StringFilter", "LinkFilter", "TreeLinkFilter", "IntFilter",
 		"FloatFilter", "DecimalFilter", "DateFilter", "DateTimeFilter", "TimeFilter", "BooleanFilter", "IDFilter",
 	} {
 		names[n] = schemaOwn

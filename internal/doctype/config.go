@@ -20,6 +20,11 @@ type Config struct {
 	// DynamicLinks are the DocTypes that get a connection from each type that points
 	// at them through a child table of dynamic links: Customer.addresses.
 	DynamicLinks []string `yaml:"dynamic_links"`
+	// Optional are patterns (path.Match) of fieldnames that ERPNext's code fills on create,
+	// although their DocType asks for them.
+	Optional []string `yaml:"optional"`
+	// Methods are whitelisted server methods that become mutations, by the mutation's name.
+	Methods map[string]*MethodConfig `yaml:"methods"`
 	// DocTypes are the DocTypes of the graph. Their child tables come with them; a
 	// child table needs an entry only to change something of it.
 	DocTypes map[string]*TypeConfig `yaml:"doctypes"`
@@ -47,6 +52,14 @@ type TypeConfig struct {
 	IncludeHidden []string `yaml:"include_hidden"`
 	// IncludeExcluded are fieldnames that stay although exclude_fields matches them.
 	IncludeExcluded []string `yaml:"include_excluded"`
+	// Optional are fieldnames that ERPNext's code fills on create, although the DocType asks
+	// for them.
+	Optional []string `yaml:"optional"`
+	// Writes, when given, are the only mutations of the type: see writeWords. An empty list
+	// leaves none.
+	Writes []string `yaml:"writes"`
+	// Workflow switches the mutations of a workflow on or off; without it the facts decide.
+	Workflow *bool `yaml:"workflow"`
 	// Descriptions is the global setting for this type alone.
 	Descriptions *bool `yaml:"descriptions"`
 }
@@ -80,7 +93,7 @@ func ParseConfig(data []byte) (*Config, error) {
 			}
 		}
 	}
-	return &c, nil
+	return &c, c.checkWrites()
 }
 
 // Names are the DocTypes listed, sorted.

@@ -60,14 +60,14 @@ func FilterName(enum string) string { return enum + "Filter" }
 func (t *Type) names() []string {
 	switch t.Source {
 	case Single:
-		return []string{t.Name}
+		return append([]string{t.Name}, t.writeNames()...)
 	case Child:
-		return []string{t.Name, t.Where()}
+		return []string{t.Name, t.Where(), t.CreateInput(), t.UpdateInput()}
 	default:
-		return []string{
+		return append([]string{
 			t.Name, t.Connection(), t.Edge(), t.Where(), t.Order(), t.OrderField(), t.GroupField(),
 			t.Aggregate(), t.AggregateKeys(), t.AggregateSum(), t.AggregateAverage(),
 			t.AggregateExtremes(), t.AggregateOrder(),
-		}
+		}, t.writeNames()...)
 	}
 }

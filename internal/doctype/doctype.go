@@ -75,6 +75,8 @@ type Field struct {
 	// OnDelete is what a local @link does when its document is deleted upstream:
 	// KEEP, CLEAR, DELETE or RESTRICT; "" for any other field.
 	OnDelete string
+	// Create and Update say whether the inputs of a new row and of a change have the field.
+	Create, Update InputUse
 	// Facts is what the site tells about the field; nil for standard and local fields.
 	Facts *FieldFacts
 }
@@ -106,6 +108,8 @@ type Type struct {
 	// Access is who may see and change rows of a local type; nil for upstream types,
 	// where ERPNext decides.
 	Access *Access
+	// Writes is how rows of the type are written.
+	Writes Writes
 	// Facts is what the site tells about the DocType; nil for a local type.
 	Facts *Facts
 
@@ -143,14 +147,15 @@ func (t *Type) IsDocument() bool { return t.Source == Upstream || t.Source == Si
 
 // Registry is every type of a graph. It is read-only once built.
 type Registry struct {
-	types  []*Type
-	byKey  map[string]*Type
-	byName map[string]*Type
+	types   []*Type
+	methods []*Method
+	byKey   map[string]*Type
+	byName  map[string]*Type
 }
 
-// NewRegistry indexes types, in their order.
-func NewRegistry(types []*Type) *Registry {
-	r := &Registry{types: types, byKey: map[string]*Type{}, byName: map[string]*Type{}}
+// NewRegistry indexes types, in their order, and keeps the declared methods.
+func NewRegistry(types []*Type, methods ...*Method) *Registry {
+	r := &Registry{types: types, methods: methods, byKey: map[string]*Type{}, byName: map[string]*Type{}}
 	for _, t := range types {
 		r.byKey[t.Key], r.byName[t.Name] = t, t
 		t.byName, t.byColumn, t.reverse = map[string]*Field{}, map[string]*Field{}, map[string]*Reverse{}

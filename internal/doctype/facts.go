@@ -36,6 +36,9 @@ type Facts struct {
 	SortOrder            Text         `json:"sort_order,omitempty"`
 	TitleField           Text         `json:"title_field,omitempty"`
 	TrackChanges         Flag         `json:"track_changes,omitempty"`
+	// Workflow is the field that holds the state of the DocType's active workflow; "" where
+	// there is none. It is no key of Frappe's: see ParseFacts.
+	Workflow Text `json:"workflow,omitempty"`
 }
 
 // FieldFacts is one DocField, in Frappe's own words.
@@ -144,16 +147,29 @@ func scalarText(data []byte) string {
 }
 
 // ParseFacts reads the facts of one DocType: a committed file, or a DocType document
-// as getdoctype answers it (all that is not a fact is dropped).
+// as getdoctype answers it (all that is not a fact is dropped). With the document the
+// site sends the active workflow of the DocType, if it has one (frappe/desk/form/meta.py:
+// load_workflows).
 func ParseFacts(data []byte) (*Facts, error) {
-	var f Facts
+	var f struct {
+		Facts
+		WorkflowDocs []struct {
+			DocType            Text `json:"doctype"`
+			WorkflowStateField Text `json:"workflow_state_field"`
+		} `json:"__workflow_docs"`
+	}
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, fmt.Errorf("read DocType facts: %w", err)
+	}
+	for _, doc := range f.WorkflowDocs {
+		if doc.DocType == "Workflow" {
+			f.Workflow = doc.WorkflowStateField
+		}
 	}
 	if strings.TrimSpace(string(f.Name)) == "" {
 		return nil, errors.New("read DocType facts: no name")
 	}
-	return &f, nil
+	return &f.Facts, nil
 }
 
 // Marshal writes the facts as they are committed: sorted keys, one field or

@@ -14,6 +14,9 @@ func (b *builder) fields() error {
 		}
 		t.Fields = standardFields(t.Source)
 		taken := map[string]bool{"or": true, "and": true, "not": true}
+		if t.Writes.Workflow {
+			taken[WorkflowActions] = true
+		}
 		for _, f := range t.Fields {
 			taken[f.Name] = true
 		}

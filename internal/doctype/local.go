@@ -90,6 +90,9 @@ func (b *builder) localFields(doc *ast.SchemaDocument) error {
 			if err != nil {
 				return err
 			}
+			if err := localUse(t, field, f); err != nil {
+				return err
+			}
 			t.Fields = append(t.Fields, field)
 		}
 		if err := b.checkLocal(t, def); err != nil {
@@ -129,6 +132,9 @@ func (b *builder) extend(ext *ast.Definition) error {
 		return nil
 	}
 	for _, f := range ext.Fields {
+		if err := noUse(t.Name, f); err != nil {
+			return err
+		}
 		if hasName(t, f.Name) {
 			return at(f.Position, "%s already has a field %s: leave the made one out (hide, rename) or choose another name", t.Name, f.Name)
 		}

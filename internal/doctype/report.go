@@ -59,6 +59,12 @@ type Foreign struct {
 	Fields  []string // "Sales Order.project"
 }
 
+// RequiredFields are the fields that a new row of one type must be given.
+type RequiredFields struct {
+	DocType string
+	Fields  []string // GraphQL names
+}
+
 // Report is what Build tells about its choices.
 type Report struct {
 	Types, Children, Singles, Locals int
@@ -67,6 +73,8 @@ type Report struct {
 	Left    []LeftOut
 	Clashes []Clash
 	Foreign []Foreign
+	// Required are the fields that create inputs can't do without.
+	Required []RequiredFields
 	// Notes are choices that are neither a clash nor a field left out.
 	Notes []string
 
@@ -156,6 +164,7 @@ func (r *Report) Markdown() string {
 	for _, f := range r.Foreign {
 		fmt.Fprintf(&b, "- %s: %s\n", f.DocType, strings.Join(f.Fields, ", "))
 	}
+	r.markdownRequired(&b)
 	if len(r.Notes) > 0 {
 		b.WriteString("\n## Notes\n\n")
 		for _, n := range r.Notes {
@@ -163,6 +172,17 @@ func (r *Report) Markdown() string {
 		}
 	}
 	return b.String()
+}
+
+// markdownRequired tells what a new document can't be made without.
+func (r *Report) markdownRequired(b *strings.Builder) {
+	b.WriteString("\n## Required on create\n\nA field that ERPNext fills by its own code goes under `optional` in `schema/doctypes.yml`.\n\n")
+	if len(r.Required) == 0 {
+		b.WriteString("None.\n")
+	}
+	for _, q := range r.Required {
+		fmt.Fprintf(b, "- %s: %s\n", q.DocType, strings.Join(q.Fields, ", "))
+	}
 }
 
 // markdownLeft tells the fields left out, by reason and DocType.

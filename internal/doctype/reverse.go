@@ -90,7 +90,7 @@ func (b *builder) addReverse(t *Type, r *Reverse, by string) {
 }
 
 func hasName(t *Type, name string) bool {
-	return slices.ContainsFunc(t.Fields, func(f *Field) bool { return f.Name == name }) ||
+	return t.Writes.Workflow && name == WorkflowActions || slices.ContainsFunc(t.Fields, func(f *Field) bool { return f.Name == name }) ||
 		slices.ContainsFunc(t.Reverse, func(r *Reverse) bool { return r.Name == name })
 }
 

@@ -33,14 +33,15 @@ func FuzzBuild(f *testing.F) {
 		}
 		hand = append(hand, &ast.Source{Name: name, Input: string(text)})
 	}
+	f.Add([]byte(`{"name": "Note"}`), "Note", "closeNote", "[String!]!", "shop.api.close", "closes")
 	f.Fuzz(func(t *testing.T, raw []byte, name, fieldname, fieldtype, label, options string) {
 		first, err := doctype.ParseFacts(raw)
 		if err != nil {
 			first = &doctype.Facts{Name: "Customer"}
 		}
 		text := func(s string) doctype.Text { return doctype.Text(strings.ToValidUTF8(s, "?")) }
-		second := &doctype.Facts{Name: text(name), Fields: []doctype.FieldFacts{
-			{Fieldname: text(fieldname), Fieldtype: text(fieldtype), Label: text(label), Options: text(options), Description: text(options)},
+		second := &doctype.Facts{Name: text(name), IsSubmittable: true, AllowRename: true, Workflow: "state", Autoname: text(label), Fields: []doctype.FieldFacts{
+			{Fieldname: text(fieldname), Fieldtype: text(fieldtype), Label: text(label), Options: text(options), Description: text(options), Reqd: true, AllowOnSubmit: true},
 			{Fieldname: text(fieldname + "_x"), Fieldtype: "Link", Options: first.Name},
 			{Fieldname: text(label), Fieldtype: "Select", Label: text(options), Options: text(options)},
 		}}
@@ -48,23 +49,34 @@ func FuzzBuild(f *testing.F) {
 			string(first.Name): nil, string(second.Name): nil,
 		}}
 		facts := []*doctype.Facts{first, second}
-		reg, report, err := doctype.Build(cfg, facts, nil)
-		if err != nil {
-			return
-		}
-		if report.Markdown() == "" || report.Summary() == "" {
-			t.Error("an empty report")
-		}
-		files, err := schemagen.SDL(reg)
-		if errors.Is(err, schemagen.ErrUnstable) {
-			t.Fatalf("%v\n%+v\n%+v", err, first, second)
-		}
-		sources := slices.Clone(hand)
-		for name, text := range files {
-			sources = append(sources, &ast.Source{Name: name, Input: string(text)})
-		}
-		if _, err := gqlparser.LoadSchema(sources...); err != nil {
-			t.Errorf("%v\n%+v\n%+v", err, first, second)
-		}
+		checkBuild(t, cfg, facts, hand)
+		cfg.Methods = map[string]*doctype.MethodConfig{fieldname: {
+			Method: label, Description: options, Result: name, Fill: map[string]string{label: "user"},
+			Arguments: doctype.ArgumentConfigs{{Name: fieldname, Type: fieldtype, As: label}},
+		}}
+		checkBuild(t, cfg, facts, hand)
 	})
+}
+
+// checkBuild fails where a graph that could be built is not valid SDL.
+func checkBuild(t *testing.T, cfg *doctype.Config, facts []*doctype.Facts, hand []*ast.Source) {
+	t.Helper()
+	reg, report, err := doctype.Build(cfg, facts, nil)
+	if err != nil {
+		return
+	}
+	if report.Markdown() == "" || report.Summary() == "" {
+		t.Error("an empty report")
+	}
+	files, err := schemagen.SDL(reg)
+	if errors.Is(err, schemagen.ErrUnstable) {
+		t.Fatalf("%v\n%+v", err, facts)
+	}
+	sources := slices.Clone(hand)
+	for name, text := range files {
+		sources = append(sources, &ast.Source{Name: name, Input: string(text)})
+	}
+	if _, err := gqlparser.LoadSchema(sources...); err != nil {
+		t.Errorf("%v\n%+v", err, facts)
+	}
 }

@@ -36,7 +36,11 @@ func TestNewType(t *testing.T) {
 	// What was scaffolded is part of the graph at once.
 	reg, _, err := schemagen.GenerateSDL(filepath.Join(root, "schema"))
 	if err != nil || reg.ByName("ServiceReminder") == nil {
-		t.Errorf("the new type does not build: %v", err)
+		t.Fatalf("the new type does not build: %v", err)
+	}
+	reminder := reg.ByName("ServiceReminder")
+	if fields := reminder.CreateFields(); len(fields) != 1 || fields[0].Name != "title" || reminder.Writes.Modified == nil {
+		t.Errorf("its input has %v, its time of change is %v", fields, reminder.Writes.Modified)
 	}
 }
 

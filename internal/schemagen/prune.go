@@ -22,8 +22,8 @@ const (
 )
 
 // ErrReference means that a hand-written field has a type of the graph where the
-// engine could not read it: only fields of the graph's own types, and lists of one
-// level, can refer to documents.
+// engine could not read it: fields of the graph's own types can refer to documents, and
+// to lists of one level; root fields to one document, or to the payload of one.
 var ErrReference = errors.New("a type of the graph can't stand here")
 
 // pruner is a gqlgen plugin that cuts the schema down to what gqlgen must write code
@@ -32,6 +32,8 @@ var ErrReference = errors.New("a type of the graph can't stand here")
 // the thousands of generated fields, inputs and enums:
 //
 //   - An engine root field keeps its name; its type becomes _Result, its arguments go.
+//   - A hand-written root field whose type is one of the graph, or the payload of one,
+//     becomes _Result too: the resolver does the work, and lets the engine answer.
 //   - A type of the graph stays only with its hand-written fields, bound to engine.Row.
 //   - Where a hand-written field has a type of the graph, it becomes _Ref: the resolver
 //     says which document, the engine reads it.
@@ -64,7 +66,7 @@ func (p *pruner) MutateSchema(schema *ast.Schema) error {
 	var reach []*ast.FieldDefinition
 	for _, root := range []*ast.Definition{schema.Query, schema.Mutation, schema.Subscription} {
 		if root != nil {
-			reach = append(reach, p.root(root)...)
+			reach = append(reach, p.root(root, root != schema.Subscription)...)
 			keep[root.Name] = root
 		}
 	}
@@ -122,14 +124,18 @@ func dropDirectives(schema *ast.Schema, keep map[string]*ast.Definition) {
 	}
 }
 
-// root turns the engine's fields of a root type into stand-ins and returns the rest.
-func (p *pruner) root(def *ast.Definition) []*ast.FieldDefinition {
+// root turns the engine's fields of a root type into stand-ins and returns the rest. Of
+// those, the ones that the engine can answer for their resolver get its answer's type.
+func (p *pruner) root(def *ast.Definition, answer bool) []*ast.FieldDefinition {
 	var hand []*ast.FieldDefinition
 	for _, f := range def.Fields {
 		if strings.HasPrefix(f.Name, "__") {
 			continue
 		}
 		if own(f.Position) {
+			if answer && f.Type.Elem == nil && p.answered(f.Type.NamedType) {
+				f.Type.NamedType = resultScalar
+			}
 			hand = append(hand, f)
 			continue
 		}
@@ -138,6 +144,18 @@ func (p *pruner) root(def *ast.Definition) []*ast.FieldDefinition {
 		f.Type = &ast.Type{NamedType: resultScalar, NonNull: f.Type.NonNull, Position: f.Type.Position}
 	}
 	return hand
+}
+
+// answered tells whether the engine can answer with a type once the resolver of a
+// hand-written root field has told it which document or local row: the type of one, or the
+// payload of its mutations.
+func (p *pruner) answered(name string) bool {
+	if t := p.reg.ByName(name); t != nil {
+		return t.Source != doctype.Child
+	}
+	return slices.ContainsFunc(p.reg.Types(), func(t *doctype.Type) bool {
+		return t.Writes.Answered() && name == t.Payload()
+	})
 }
 
 // made tells whether a definition is in generated SDL.

@@ -15,7 +15,7 @@ import (
 )
 
 const appSDL = `
-type Contract implements Node @table @access(public: true) { id: ID! customer: Customer! @link }
+type Contract implements Node @table @access(write: "X", public: true) { id: ID! customer: Customer! @link }
 extend type Contract {
   type: String @needs(fields: ["customer"])
   rival(where: CustomerWhere, mode: Mode, deep: Deep): Customer
@@ -30,7 +30,12 @@ type Part { n: Int when: Date }
 union Either = Part | Other
 type Other { x: Decimal }
 type Unused { x: Int }
-extend type Query { summary(first: Int): Summary }
+extend type Query { summary(first: Int): Summary best: Customer! }
+extend type Mutation {
+  sign(id: ID!, terms: Deep, next: ContractCreate, rows: [ContractUpdate!]!): ContractPayload!
+  drop(id: ID!): DeletePayload
+  tidy: Int
+}
 `
 
 // What gqlgen sees: engine roots without types and arguments, types of the graph with
@@ -52,10 +57,24 @@ input Deep {
   deeper: [Deep!]
   where: [_Input!]
 }
+type DeletePayload {
+  id: ID!
+}
 union Either = Part | Other
 enum Mode {
   A
   B
+}
+type Mutation {
+  uploadFile: _Result
+  sign(id: ID!, terms: Deep, next: _Input, rows: [_Input!]!): _Result!
+  drop(id: ID!): DeletePayload
+  tidy: Int
+  createContract: _Result
+  createContracts: _Result
+  updateContract: _Result
+  deleteContract: _Result
+  deleteCustomer: _Result
 }
 type Other {
   x: Decimal
@@ -67,6 +86,7 @@ type Part {
 type Query {
   node: _Result
   summary(first: Int): Summary
+  best: _Result!
   contract: _Result
   contracts: _Result!
   contractsAggregate: _Result
@@ -101,11 +121,15 @@ input IDFilter { eq: ID }
 input IntFilter { eq: Int }
 input DateTimeFilter { eq: DateTime }
 type Query { node(id: ID!): Node }
+scalar Upload
+type DeletePayload { id: ID! }
+type WriteError { code: String! }
+type Mutation { uploadFile(file: Upload!): Node }
 `
 
 const directivesSDL = `
 directive @table(name: String) on OBJECT
-directive @access(public: Boolean) on OBJECT
+directive @access(write: [String!], public: Boolean) on OBJECT
 directive @link(onDelete: OnDelete) on FIELD_DEFINITION
 directive @needs(fields: [String!]!) on FIELD_DEFINITION
 enum OnDelete { KEEP }
@@ -137,8 +161,12 @@ func TestPrune(t *testing.T) {
 func TestPruneRefusesReferences(t *testing.T) {
 	t.Parallel()
 	for _, sdl := range []string{
-		"extend type Query { favourite: Customer }",
+		"extend type Query { favourites: [Customer!] }",
+		"extend type Query { page: CustomerConnection }",
 		"extend type Query { any: [Node] }",
+		"extend type Mutation { any: Node }",
+		"extend type Mutation { all: ContractsPayload }\ntype Contract implements Node @table @access(write: \"X\", public: true) { id: ID! n: Int }",
+		"extend type Mutation { sum: Summary }\ntype Summary { best: Customer }",
 		"extend type Customer { matrix: [[Customer]] }",
 		"extend type Customer { summary: Summary }\ntype Summary { best: Customer }",
 		"extend type Customer { either: Either }\nunion Either = Customer | Part\ntype Part { n: Int }",

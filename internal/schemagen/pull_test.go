@@ -100,6 +100,28 @@ func TestPullFromSite(t *testing.T) {
 	}
 }
 
+// The site sends the active workflow with the DocType; all that stays of it is where the
+// state is kept.
+func TestPullNoticesWorkflow(t *testing.T) {
+	t.Parallel()
+	server := site(t, map[string]string{"Request": `[{"name": "Request", "fields": [], "__workflow_docs": [
+		{"doctype": "Workflow", "name": "Approval", "document_type": "Request", "is_active": 1, "workflow_state_field": "approval_state"},
+		{"doctype": "Workflow State", "name": "Open"}]}]`})
+	src, err := schemagen.NewSite(server.URL, "token key:secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "doctypes.yml"), []byte("doctypes: {Request: {}}\n"))
+	if _, err := schemagen.Pull(t.Context(), dir, src); err != nil {
+		t.Fatal(err)
+	}
+	want := "{\n  \"fields\": [],\n  \"name\": \"Request\",\n  \"workflow\": \"approval_state\"\n}\n"
+	if diff := cmp.Diff(want, read(t, filepath.Join(dir, "erpnext", "request.json"))); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // A failed pull writes nothing, and tells nothing of the credential.
 func TestPullFails(t *testing.T) {
 	t.Parallel()

@@ -28,24 +28,35 @@ func SDL(r *doctype.Registry) (map[string][]byte, error) {
 		switch t.Source {
 		case doctype.Upstream:
 			doc.Definitions = append(documentType(r, t), listTypes(r, t)...)
+			doc.Definitions = append(doc.Definitions, writeTypes(r, t)...)
 		case doctype.Child:
-			doc.Definitions = childTypes(r, t)
+			doc.Definitions = append(childTypes(r, t), rowInputs(r, t)...)
 		case doctype.Single:
-			doc.Definitions = documentType(r, t)
+			doc.Definitions = append(documentType(r, t), writeTypes(r, t)...)
 		case doctype.Local:
 			dir = doctype.GeneratedDir
-			doc.Definitions = listTypes(r, t)
+			doc.Definitions = append(listTypes(r, t), writeTypes(r, t)...)
 			doc.Extensions = companions(r, t)
 		}
 		doc.Definitions = append(doc.Definitions, enumTypes(t, filtered)...)
 		if roots := rootFields(t); len(roots) > 0 {
 			doc.Extensions = append(doc.Extensions, object("Query", "", roots))
 		}
+		if roots := mutationFields(t); len(roots) > 0 {
+			doc.Extensions = append(doc.Extensions, object("Mutation", "", roots))
+		}
 		text, err := printStable(doc)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", t.Key, err)
 		}
 		files[dir+"/"+t.Stem+".graphqls"] = text
+	}
+	if methods := r.Methods(); len(methods) > 0 {
+		text, err := printStable(methodTypes(methods))
+		if err != nil {
+			return nil, fmt.Errorf("methods: %w", err)
+		}
+		files[doctype.FactsDir+"/"+doctype.MethodsStem+".graphqls"] = text
 	}
 	return files, nil
 }
@@ -115,8 +126,16 @@ func format(doc *ast.SchemaDocument) string {
 // documentType is the object type of a document, its reverse connections included.
 func documentType(r *doctype.Registry, t *doctype.Type) []*ast.Definition {
 	def := object(t.Name, t.Description, append(ownFields(t), reverseFields(r, t)...))
+	if t.Writes.Workflow {
+		def.Fields = append(def.Fields, workflowField())
+	}
 	def.Interfaces = []string{"Node", "Document"}
 	return []*ast.Definition{def}
+}
+
+// writeTypes are the types around mutations of t.
+func writeTypes(r *doctype.Registry, t *doctype.Type) []*ast.Definition {
+	return append(inputTypes(r, t), payloadTypes(t)...)
 }
 
 // childTypes are the object type of a child row and its filter.
