@@ -164,6 +164,9 @@ func (b *builder) enumValues(t *Type, facts *FieldFacts) []Pair {
 	return pairs
 }
 
+// amendedFrom names the cancelled document that a document was made of.
+const amendedFrom = "amended_from"
+
 // leftOut tells why a field is not in the graph; nil when it is.
 func (b *builder) leftOut(of *Facts, f *FieldFacts) *LeftOut {
 	set := b.cfg.of(string(of.Name))
@@ -188,6 +191,8 @@ func (b *builder) leftOut(of *Facts, f *FieldFacts) *LeftOut {
 		left.Reason, left.Setting = ReasonHide, "hide"
 	case len(set.Fields) > 0 && !slices.Contains(set.Fields, fieldname):
 		left.Reason, left.Setting = ReasonNotKept, "fields"
+	case bool(of.IsSubmittable) && fieldname == amendedFrom:
+		return nil // ERPNext's forms hide it, but an amended document is nothing without it
 	case bool(f.Hidden) && !b.cfg.Include.Hidden && !slices.Contains(set.IncludeHidden, fieldname) &&
 		!slices.Contains(set.Fields, fieldname):
 		left.Reason, left.Setting = ReasonHidden, "include_hidden"
