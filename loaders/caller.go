@@ -26,6 +26,14 @@ type Callers interface {
 // errNoCallers is a mistake of whoever put the program together.
 var errNoCallers = errors.New("loaders: no Callers are configured, so nobody can be told from anybody")
 
+// Credential is what the response reads with, for who writes as the same caller
+// (package write).
+func (s *Set) Credential() frappe.Credential { return s.cred }
+
+// Heard tells the set what came of a call that was made with its credential elsewhere:
+// where ERPNext refused the credential, that counts at once here too.
+func (s *Set) Heard(err error) { s.heard(err) }
+
 // Caller is who this response is for, asked once however many reads need it. Errors as
 // Callers.Who; once ERPNext has refused the credential in this response, that refusal.
 func (s *Set) Caller(ctx context.Context) (*frappe.User, error) {

@@ -36,6 +36,7 @@ type Upstream interface {
 	Count(ctx context.Context, cred frappe.Credential, doctype string, filters, orFilters []frappe.Filter, distinct bool) (int64, error)
 	Document(ctx context.Context, cred frappe.Credential, doctype, name string) (map[string]jsontext.Value, error)
 	LinkSearch(ctx context.Context, cred frappe.Credential, q frappe.LinkQuery) ([]frappe.LinkOption, error)
+	WorkflowActions(ctx context.Context, cred frappe.Credential, doctype, name string) ([]frappe.WorkflowAction, error)
 }
 
 // Config is what all Sets of a process share.
@@ -63,9 +64,8 @@ type Set struct {
 	cfg  Config
 	cred frappe.Credential
 
-	calls      atomic.Int64
-	statements atomic.Int64
-	denied     atomic.Pointer[error] // ERPNext's refusal of the credential itself
+	// shared is what the sets of one response have in common; see Fresh.
+	*shared
 
 	ask     sync.Once
 	caller  *frappe.User // what came of ask
@@ -86,6 +86,22 @@ type Set struct {
 	reached map[reachKey][]string
 }
 
+// shared are the budget of one response and what it has learnt of the credential.
+type shared struct {
+	calls      atomic.Int64
+	statements atomic.Int64
+	denied     atomic.Pointer[error] // ERPNext's refusal of the credential itself
+}
+
+// Fresh makes a set for the same caller and response that has read nothing yet: what comes
+// after a write must not be answered with what was read before. The budget of calls and
+// statements goes on.
+func (s *Set) Fresh() *Set {
+	fresh := NewSet(s.cfg, s.cred)
+	fresh.shared = s.shared
+	return fresh
+}
+
 // NewSet makes the loader set of one response for one credential.
 func NewSet(cfg Config, cred frappe.Credential) *Set {
 	if cfg.ChunkNames <= 0 {
@@ -98,7 +114,7 @@ func NewSet(cfg Config, cred frappe.Credential) *Set {
 		cfg.Now = time.Now
 	}
 	return &Set{
-		cfg: cfg, cred: cred,
+		cfg: cfg, cred: cred, shared: &shared{},
 		columns: map[*doctype.Type][]string{},
 		stores:  map[*doctype.Type]*store{},
 		gone:    map[*doctype.Type]map[string]error{},

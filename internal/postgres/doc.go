@@ -9,7 +9,8 @@
 // so that a Decimal keeps its digits.
 //
 // Writes happen in a transaction (InTx), one statement for each row, and store what they
-// are given or refuse it: nothing is rounded, cut or converted, but for Floats.
+// are given or refuse it: nothing is rounded, cut or converted, but for Floats in
+// columns of binary numbers.
 //
 // Errors that a caller may see are *apierror.Error with the cause kept: BAD_USER_INPUT
 // for values that a column can't hold, VALIDATION for what the tables' rules refuse,

@@ -83,11 +83,16 @@ func takes(kind doctype.Kind, v any) (want string, ok bool) {
 	}
 }
 
-// keeps checks that the column keeps all of a text. Floats are rounded, as they always are.
+// keeps checks that the column keeps all of a text. A Float in a column of binary numbers
+// is rounded, as those always are.
 func keeps(f *doctype.Field, s string, col column) error {
 	switch f.Kind {
 	case doctype.Decimal:
 		return keepsDigits(f, s, col)
+	case doctype.Float, doctype.Rating:
+		if _, _, exact := col.digits(); exact {
+			return keepsDigits(f, s, col)
+		}
 	case doctype.DateTime, doctype.Time:
 		if n := col.secondDigits(); len(strings.TrimRight(fraction(s), "0")) > n {
 			return invalid(nil, []string{f.Name}, "must not have more than %d digits behind the second's point", n)

@@ -1,0 +1,329 @@
+package write
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"erpgraph/internal/apierror"
+	"erpgraph/internal/doctype"
+	"erpgraph/internal/postgres"
+	"erpgraph/loaders"
+)
+
+// Delivery is how far the document of an outbox is.
+type Delivery struct {
+	// State is Pending, Done or Failed. Pending after Deliver means that ERPNext did not
+	// say whether it made the document: the next Deliver looks first.
+	State string
+	// DocType and Name are the document, once there is one.
+	DocType, Name string
+	// Problem is what ERPNext said against it, where State is Failed.
+	Problem string
+	// Row is the row that the document is for, with what ERPNext told its user besides.
+	Row *Result
+}
+
+// attemptNote is what an outbox keeps of an attempt while nobody knows what came of it.
+type attemptNote struct {
+	User    string  `json:"user"`
+	Attempt attempt `json:"attempt"`
+}
+
+// Deliver creates the document of a row's outbox, with the caller's credential, and tells
+// the row what came of it. A document that was made is not made again. Where an earlier
+// attempt may have made it, ERPNext is asked first, and only by the user who made that
+// attempt: for anybody else it is a CONFLICT.
+//
+// That ERPNext refuses, or can't be reached, is no error: the row tells it, as Delivery
+// does. Errors: FORBIDDEN without the roles to write the row, NOT_FOUND for a row that the
+// caller does not see and one without such an outbox, CONFLICT while somebody is at it,
+// UNAUTHENTICATED when ERPNext does not take the credential, and those of the database.
+func (w *Writer) Deliver(ctx context.Context, subjectType, id, slot string) (*Delivery, error) {
+	d, err := w.delivery(ctx, subjectType, id, slot)
+	if err != nil {
+		return nil, err
+	}
+	if d.entry.State != postgres.OutboxDone {
+		// Looked at before the claim too: who may not look into the attempt leaves no trace.
+		if err := d.mayLook(); err != nil {
+			return nil, err
+		}
+		var claimed bool
+		if d.entry, claimed, err = w.cfg.Local.ClaimOutbox(ctx, d.entry.ID, d.user, w.cfg.Lease); err != nil {
+			return nil, err
+		}
+		if claimed {
+			return d.deliver(ctx)
+		}
+	}
+	if d.entry.State == postgres.OutboxDone {
+		return d.outcome(Delivery{State: Done, Name: d.entry.DocName}), nil
+	}
+	return nil, d.busy()
+}
+
+// delivery finds the outbox of a row that the caller may write.
+func (w *Writer) delivery(ctx context.Context, subjectType, id, slot string) (*delivery, error) {
+	if w.cfg.Local == nil {
+		return nil, errNoDatabase()
+	}
+	t := w.cfg.Registry.ByKey(subjectType)
+	if t == nil || t.Source != doctype.Local {
+		return nil, fmt.Errorf("write: %q is no local type of the graph", subjectType)
+	}
+	if err := w.set.MayWrite(ctx, t); err != nil {
+		return nil, err
+	}
+	user, err := w.set.Caller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := w.set.RowsByID(ctx, t, []string{id})
+	if err != nil {
+		return nil, err
+	}
+	if rows[id] == nil {
+		return nil, loaders.NotThere(t, id)
+	}
+	d := &delivery{w: w, subject: t, user: user.Name}
+	d.entry, err = w.cfg.Local.OutboxOf(ctx, t.Key, id, slot)
+	switch {
+	case apierror.CodeOf(err) == apierror.NotFound:
+		return nil, apierror.Wrap(apierror.NotFound, err, "%s %q never asked for this document", t.Name, id).About(t.Key, id, "")
+	case err != nil:
+		return nil, err
+	}
+	return d, nil
+}
+
+// delivery is one attempt at an outbox that is claimed.
+type delivery struct {
+	w       *Writer
+	subject *doctype.Type
+	user    string
+	entry   postgres.OutboxEntry
+	order   order
+	earlier *attempt // by the same user, of which nobody knows what came
+}
+
+// outcome completes a Delivery with what it is about.
+func (d *delivery) outcome(out Delivery, messages ...string) *Delivery {
+	out.DocType = d.entry.DocType
+	out.Row = &Result{Type: d.subject, Name: d.entry.SubjectID, Messages: messages}
+	return &out
+}
+
+// mayLook reads what is known of an earlier attempt.
+func (d *delivery) mayLook() error {
+	d.earlier = nil
+	if len(d.entry.Attempt) == 0 {
+		return nil
+	}
+	var note attemptNote
+	if err := json.Unmarshal(d.entry.Attempt, &note); err != nil {
+		return fmt.Errorf("read the attempt of an outbox: %w", err)
+	}
+	switch {
+	case note.User == d.user:
+		d.earlier = &note.Attempt
+		return nil
+	case d.entry.Token == "" && d.entry.LeaseUntil.After(d.w.cfg.Now()): // not ours, and still going on
+		return d.busy()
+	default:
+		return apierror.New(apierror.Conflict, "it is not known yet whether an earlier attempt of another user made the %s: only that user can find out", d.entry.DocType).
+			About(d.subject.Key, d.entry.SubjectID, "")
+	}
+}
+
+// busy is the error of an outbox that somebody is at.
+func (d *delivery) busy() error {
+	e := apierror.New(apierror.Conflict, "the %s is being made at the moment: wait for its outcome", d.entry.DocType).
+		About(d.subject.Key, d.entry.SubjectID, "")
+	seconds := math.Ceil(d.entry.LeaseUntil.Sub(d.w.cfg.Now()).Seconds())
+	e.Extensions = map[string]any{"retryAfter": int(min(max(seconds, 1), math.Ceil(d.w.cfg.Lease.Seconds())))}
+	return e
+}
+
+// deliver makes the document, unless an earlier attempt has made it.
+func (d *delivery) deliver(ctx context.Context) (*Delivery, error) {
+	if err := json.Unmarshal(d.entry.Input, &d.order); err != nil {
+		return nil, d.giveBack(ctx, fmt.Errorf("read an outbox: %w", err))
+	}
+	if err := d.mayLook(); err != nil { // somebody's attempt came between the look and the claim
+		return nil, d.giveBack(ctx, err)
+	}
+	op, err := d.operation(ctx)
+	if err != nil {
+		return d.refused(ctx, err)
+	}
+	if d.earlier != nil {
+		made, err := op.probe(ctx, *d.earlier)
+		switch {
+		case err != nil:
+			return nil, d.giveBack(ctx, d.unknown(d.w.explain(ctx, op, err)))
+		case made != nil:
+			return d.made(ctx, made)
+		}
+	}
+	if err := d.note(ctx, op); err != nil {
+		return d.refused(ctx, d.w.explain(ctx, op, err))
+	}
+	result, err := op.call(ctx, *d.earlier)
+	if d.w.cfg.AfterCall != nil {
+		d.w.cfg.AfterCall(ctx)
+	}
+	err = d.w.explain(ctx, op, err)
+	switch {
+	case err == nil:
+		return d.made(ctx, result)
+	case Uncertain(err):
+		return d.settle(ctx, postgres.OutboxPending, d.outcome(Delivery{State: Pending, Problem: problemOf(err)}))
+	default:
+		return d.refused(ctx, err)
+	}
+}
+
+// unknown says of an attempt, of which ERPNext does not tell what came of it, what it was
+// about.
+func (d *delivery) unknown(err error) error {
+	e, ok := apierror.As(err)
+	if !ok || e.Code != apierror.Conflict {
+		return err
+	}
+	out := apierror.Wrap(apierror.Conflict, err, "ERPNext does not tell whether an earlier attempt made the %s: look for it there", d.entry.DocType).
+		About(d.subject.Key, d.entry.SubjectID, "")
+	out.Extensions = e.Extensions
+	return out
+}
+
+// operation is the creation of the document.
+func (d *delivery) operation(ctx context.Context) (*operation, error) {
+	t := d.w.cfg.Registry.ByKey(d.entry.DocType)
+	if t == nil || t.Source != doctype.Upstream {
+		return nil, fmt.Errorf("write: the outbox is for %q, which is no DocType of the graph", d.entry.DocType)
+	}
+	var input Input
+	dec := json.NewDecoder(bytes.NewReader(d.order.Input))
+	dec.UseNumber()
+	if err := dec.Decode(&input); err != nil {
+		return nil, fmt.Errorf("read the input of an outbox: %w", err)
+	}
+	return d.w.creation(ctx, t, input, "input")
+}
+
+// note keeps the state of affairs before the call. Before a repeated call it is that of
+// the first attempt: a document of either must be found.
+func (d *delivery) note(ctx context.Context, op *operation) error {
+	if d.earlier == nil || !op.oldest {
+		a, err := op.before(ctx)
+		if err != nil {
+			return err
+		}
+		d.earlier = &a
+	}
+	note, err := json.Marshal(attemptNote{User: d.user, Attempt: *d.earlier})
+	if err != nil {
+		return fmt.Errorf("note an attempt: %w", err)
+	}
+	return d.lost(d.w.cfg.Local.NoteOutboxAttempt(ctx, d.entry.ID, d.entry.Token, note))
+}
+
+// lost says in public words that the claim ran out.
+func (d *delivery) lost(err error) error {
+	if errors.Is(err, postgres.ErrOutboxLost) {
+		return apierror.Wrap(apierror.Conflict, err, "another request has taken over the making of the %s", d.entry.DocType).
+			About(d.subject.Key, d.entry.SubjectID, "")
+	}
+	return err
+}
+
+func (d *delivery) made(ctx context.Context, r *Result) (*Delivery, error) {
+	return d.settle(ctx, postgres.OutboxDone, d.outcome(Delivery{State: Done, Name: r.Name}, r.Messages...))
+}
+
+// refused is an attempt that has surely made nothing. What is the credential's fault, or
+// our own, is an error and leaves the outbox as it was.
+func (d *delivery) refused(ctx context.Context, err error) (*Delivery, error) {
+	if errors.Is(err, postgres.ErrOutboxLost) {
+		return nil, err
+	}
+	settled, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	if noted := d.w.cfg.Local.NoteOutboxAttempt(settled, d.entry.ID, d.entry.Token, nil); noted != nil {
+		return nil, errors.Join(d.lost(noted), err)
+	}
+	if code := apierror.CodeOf(err); code == apierror.Unauthenticated || code == apierror.Internal {
+		return nil, d.giveBack(ctx, err)
+	}
+	return d.settle(ctx, postgres.OutboxFailed, d.outcome(Delivery{State: Failed, Problem: problemOf(err)}))
+}
+
+// settle stores what came of the attempt, and tells the row in the same transaction. It
+// does so also when the request has ended: the document is made or not.
+func (d *delivery) settle(ctx context.Context, state postgres.OutboxState, out *Delivery) (*Delivery, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
+	defer cancel()
+	err := d.w.cfg.Local.InTx(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+		if err := tx.SettleOutbox(ctx, d.entry.ID, d.entry.Token, state, out.Name, out.Problem); err != nil {
+			return d.lost(err)
+		}
+		// The row may be gone by now: the outbox is the record then.
+		_, err := tx.Update(ctx, d.subject, d.entry.SubjectID, d.followers(out), postgres.Guard{})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("settle an outbox: %w", err)
+	}
+	return out, nil
+}
+
+// followers are the row's fields that tell the state.
+func (d *delivery) followers(out *Delivery) []postgres.Value {
+	values := []postgres.Value{{Field: d.subject.Field(d.order.State), Value: out.State}}
+	if f := d.subject.Field(d.order.Problem); f != nil {
+		values = append(values, postgres.Value{Field: f, Value: orNull(out.Problem)})
+	}
+	if f := d.subject.Field(d.order.Link); f != nil && out.State == Done {
+		values = append(values, postgres.Value{Field: f, Value: out.Name})
+	}
+	return values
+}
+
+// giveBack ends the claim and leaves the outbox as it was.
+func (d *delivery) giveBack(ctx context.Context, cause error) error {
+	state := d.entry.State
+	d.w.background(ctx, "give an outbox back", func(ctx context.Context) error {
+		return d.w.cfg.Local.InTx(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+			return tx.SettleOutbox(ctx, d.entry.ID, d.entry.Token, state, "", d.entry.Reason)
+		})
+	})
+	return cause
+}
+
+// maxProblem bounds the reason that a row tells, in characters.
+const maxProblem = 1000
+
+// problemOf is the public text of an error, in a form that a column holds.
+func problemOf(err error) string {
+	text := "the document could not be made"
+	if e, ok := apierror.As(err); ok {
+		text = e.Message
+	}
+	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
+	if runes := []rune(text); len(runes) > maxProblem {
+		text = string(runes[:maxProblem-1]) + "…"
+	}
+	return text
+}
+
+func orNull(text string) any {
+	if text == "" {
+		return nil
+	}
+	return text
+}
