@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"erpgraph/internal/engine"
+	"erpgraph/internal/write"
 )
 
 // Resolver is what resolvers need. It is made once and shared by all requests.
@@ -23,4 +24,8 @@ type Engine interface {
 	// Resolve gives the finished answer; nil stands for null. The error is already
 	// coded (package apierror).
 	Resolve(ctx context.Context) (*engine.Result, error)
+	// Writer gives a hand-written mutation the Writer of its caller.
+	Writer(ctx context.Context) (*write.Writer, error)
+	// Written is the answer of a hand-written mutation that shows what was written.
+	Written(ctx context.Context, r *write.Result) (*engine.Result, error)
 }

@@ -22,6 +22,8 @@ import (
 
 // nothing answers every root field with null and notes which it was.
 type nothing struct {
+	resolvers.Engine // what reading needs not
+
 	mu    sync.Mutex
 	asked []string
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"golang.org/x/sync/errgroup"
 
-	"erpgraph/graph"
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/auth"
 	"erpgraph/internal/doctype"
@@ -27,10 +26,9 @@ import (
 	"erpgraph/internal/oauth"
 	"erpgraph/internal/postgres"
 	"erpgraph/internal/session"
+	"erpgraph/internal/write"
 	"erpgraph/loaders"
 	"erpgraph/migrations"
-	"erpgraph/resolvers"
-	"erpgraph/schema"
 	"erpgraph/web"
 )
 
@@ -67,6 +65,10 @@ type Options struct {
 	HTTPClient *http.Client
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// Graph is served instead of the one that the program was built with.
+	Graph *Graph
+	// AfterWrite runs between ERPNext's answer to a write and anything that is kept of it.
+	AfterWrite func(ctx context.Context)
 	// SocketCheck is how often ERPNext is asked whether a socket's caller still counts;
 	// 0 is httpapi's default.
 	SocketCheck time.Duration
@@ -82,9 +84,12 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, opts Options) (*App,
 	}
 	a := &App{cfg: cfg, log: log, db: opts.DB}
 	var err error
-	if a.registry, _, err = doctype.Load(schema.FS); err != nil {
-		return nil, fmt.Errorf("load the schema: %w", err)
+	if opts.Graph == nil {
+		if opts.Graph, err = builtIn(); err != nil {
+			return nil, err
+		}
 	}
+	a.registry = opts.Graph.Registry
 	a.frappe, err = frappe.New(frappe.Config{
 		BaseURL: cfg.ERPNextURL, MaxConcurrent: cfg.MaxUpstream, Timeout: cfg.UpstreamTimeout, Logger: log, HTTPClient: opts.HTTPClient,
 	})
@@ -115,19 +120,20 @@ func (a *App) assemble(opts Options) error {
 			Upstream: a.frappe, Local: a.db, Site: a.site,
 			Callers: a.callers, MaxCalls: a.cfg.MaxUpstreamCalls, Now: opts.Now,
 		},
-		Credential: credential,
-		FileURL:    a.cfg.fileURL,
-		MaxPage:    a.cfg.MaxPage,
-		Logger:     a.log,
+		Writers: write.New(write.Config{
+			Registry: a.registry, Upstream: a.frappe, Local: a.db, Site: a.site, FilePath: a.cfg.filePath,
+			Lease: a.cfg.OperationTimeout + a.cfg.UpstreamTimeout, Now: opts.Now, Logger: a.log, AfterCall: opts.AfterWrite,
+		}),
+		IdempotencyKey: httpapi.IdempotencyKey,
+		Credential:     credential,
+		FileURL:        a.cfg.fileURL,
+		MaxPage:        a.cfg.MaxPage,
+		Logger:         a.log,
 	})
-	parsed, err := schema.Parse()
+	executable, err := opts.Graph.Executable(e, opts)
 	if err != nil {
 		return err
 	}
-	executable := graph.New(parsed, &resolvers.Resolver{Engine: e, Now: opts.Now})
-	e.Bind(func(ctx context.Context, typename string, f graphql.CollectedField, row *engine.Row) (graphql.Marshaler, bool) {
-		return graph.CustomField(ctx, executable, typename, f, row)
-	})
 	playground, err := web.Handler(opts.Playground)
 	if err != nil {
 		return fmt.Errorf("playground: %w", err)
@@ -137,6 +143,7 @@ func (a *App) assemble(opts Options) error {
 		Introspection: a.cfg.Introspection,
 		Limits: httpapi.Limits{
 			BodyBytes: a.cfg.MaxBody, Depth: a.cfg.MaxDepth, Cost: a.cfg.MaxCost, Time: a.cfg.OperationTimeout,
+			UploadBytes: a.cfg.MaxUpload,
 			SocketCheck: opts.SocketCheck,
 		},
 		Hooks: httpapi.Hooks{
@@ -149,6 +156,7 @@ func (a *App) assemble(opts Options) error {
 			},
 			Trace: func(ctx context.Context) any { return traceOf(ctx).report() },
 		},
+		UploadDir:    a.cfg.UploadDir,
 		Authenticate: a.authenticate,
 		Admit:        a.admit,
 		Alive:        a.alive,
@@ -206,6 +214,7 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.prepare(ctx) })
 	group.Go(func() error { return httpapi.Serve(ctx, listener, a.handler, drainTime, a.log) })
+	group.Go(func() error { return a.forgetKeys(ctx) })
 	if a.sessions != nil {
 		group.Go(func() error { return a.sessions.Run(ctx) })
 	}

@@ -49,6 +49,9 @@ type Config struct {
 	MaxDepth         int           `name:"max-depth" env:"MAX_DEPTH" default:"15" help:"How deep the fields of an operation may nest."`
 	MaxBody          int64         `name:"max-body" env:"MAX_BODY" default:"1048576" help:"Largest request body in bytes."`
 
+	MaxUpload int64  `name:"max-upload" env:"MAX_UPLOAD" default:"134217728" help:"Largest request with files in bytes. ERPNext has a limit of its own (max_file_size)."`
+	UploadDir string `name:"upload-dir" env:"UPLOAD_DIR" help:"Where files wait on their way to ERPNext, for a moment. Default: the system's folder for temporary files."`
+
 	LogFormat string `name:"log-format" env:"LOG_FORMAT" default:"text" enum:"text,json" help:"Log lines as text or json."`
 	LogLevel  string `name:"log-level" env:"LOG_LEVEL" default:"info" enum:"debug,info,warn,error" help:"The least level that is logged."`
 }
@@ -160,6 +163,21 @@ func (c *Config) fileURL(path string) string {
 		base = c.PublicURL
 	}
 	return base + (&url.URL{Path: path}).EscapedPath()
+}
+
+// filePath is the way back from fileURL: the path of a file under either address.
+func (c *Config) filePath(address string) (string, bool) {
+	for base, private := range map[string]bool{c.PublicURL: true, c.SiteURL: false} {
+		rest, ok := strings.CutPrefix(address, base+"/")
+		if !ok {
+			continue
+		}
+		path, err := url.PathUnescape("/" + rest)
+		if err == nil && strings.HasPrefix(path, "/private/files/") == private && strings.HasPrefix(strings.TrimPrefix(path, "/private"), "/files/") {
+			return path, true
+		}
+	}
+	return "", false
 }
 
 // DefaultConfig is every setting's default, as `serve` has them without flags and

@@ -23,6 +23,12 @@ type commands struct {
 // Main runs a subcommand and gives the exit code: 0 after a clean stop, 1 when
 // something failed, 2 when a setting is missing or wrong.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return MainWith(ctx, args, stdout, stderr, Options{})
+}
+
+// MainWith is Main with options for serve that no setting has: tests reach into a process
+// of its own by them.
+func MainWith(ctx context.Context, args []string, stdout, stderr io.Writer, opts Options) int {
 	var c commands
 	exit := -1
 	parser, err := kong.New(&c,
@@ -50,7 +56,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case "setup":
 		err = runSetup(ctx, c.Setup, stdout, stderr)
 	default:
-		err = runServe(ctx, c.Serve, stderr)
+		err = runServe(ctx, c.Serve, stderr, opts)
 	}
 	var setting *SettingError
 	switch {
@@ -66,7 +72,7 @@ func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // runServe serves until ctx ends.
-func runServe(ctx context.Context, cfg Config, stderr io.Writer) error {
+func runServe(ctx context.Context, cfg Config, stderr io.Writer, opts Options) error {
 	if err := cfg.check(); err != nil {
 		return err
 	}
@@ -75,7 +81,9 @@ func runServe(ctx context.Context, cfg Config, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	a, err := New(ctx, cfg, log, Options{Playground: web.Options{DefaultQuery: demoQuery, SignIn: cfg.signIn()}, Progress: progress(stderr)})
+	opts.Playground = web.Options{DefaultQuery: demoQuery, SignIn: cfg.signIn()}
+	opts.Progress = progress(stderr)
+	a, err := New(ctx, cfg, log, opts)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -19,6 +19,7 @@ import (
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/frappe"
+	"erpgraph/internal/write"
 	"erpgraph/loaders"
 )
 
@@ -30,6 +31,10 @@ type Config struct {
 	Credential func(context.Context) (frappe.Credential, error)
 	// FileURL makes the absolute URL of an attached file ("/files/x", "/private/files/x").
 	FileURL func(path string) string
+	// Writers write for mutations; nil where there are none.
+	Writers *write.Writers
+	// IdempotencyKey gives the key that a request came with, "" for none. nil: none has one.
+	IdempotencyKey func(context.Context) string
 	// DefaultPage and MaxPage bound the pages of lists; 0 means 20 and 500.
 	DefaultPage, MaxPage int
 	Logger               *slog.Logger
@@ -41,11 +46,12 @@ type CustomField func(ctx context.Context, typename string, f graphql.CollectedF
 
 // Engine executes generated fields.
 type Engine struct {
-	cfg      Config
-	registry *doctype.Registry
-	roots    map[string]root
-	rowLinks map[*doctype.Field]*doctype.Reverse // of local @reverse lists
-	custom   CustomField
+	cfg       Config
+	registry  *doctype.Registry
+	roots     map[string]root
+	mutations map[string]mutation
+	rowLinks  map[*doctype.Field]*doctype.Reverse // of local @reverse lists
+	custom    CustomField
 }
 
 // New makes an Engine.
@@ -61,6 +67,7 @@ func New(cfg Config) *Engine {
 	}
 	cfg.Loaders.Registry = cfg.Registry
 	e := &Engine{cfg: cfg, registry: cfg.Registry, roots: rootsOf(cfg.Registry), rowLinks: map[*doctype.Field]*doctype.Reverse{}}
+	e.mutations = e.mutationsOf(cfg.Registry)
 	for _, t := range cfg.Registry.Types() {
 		for _, f := range t.Fields {
 			if f.Kind == doctype.ReverseList {
@@ -85,17 +92,20 @@ func (e *Engine) AroundResponse(ctx context.Context, next graphql.ResponseHandle
 }
 
 // Resolve gives the finished answer of the root field at hand. The first root field of
-// a response runs all of them, so that they share levels, documents and calls.
+// a query runs all of them, so that they share levels, documents and calls. Those of a
+// mutation run one after the other.
 func (e *Engine) Resolve(ctx context.Context) (*Result, error) {
-	x, ok := ctx.Value(executionKey{}).(*execution)
-	fc := graphql.GetFieldContext(ctx)
-	if !ok || fc == nil {
-		return nil, errors.New("no execution in the context: the response hook of the engine is not installed")
+	x, fc, err := current(ctx)
+	if err != nil {
+		return nil, err
 	}
 	if fc.Args == nil {
 		// The engine reads the arguments itself. Without this the error presenter takes
 		// every failure for one of reading them, and shows its text to the client.
 		fc.Args = map[string]any{}
+	}
+	if fc.Object == "Mutation" {
+		return x.mutate(ctx, fc.Field)
 	}
 	x.once.Do(func() { x.run(ctx) })
 	if x.fatal != nil {
@@ -111,6 +121,9 @@ type execution struct {
 	once    sync.Once
 	fatal   error
 	results map[string]*Result
+
+	// first is the set of which the others of the response are made; see newSet.
+	first *loaders.Set
 
 	ctx  context.Context //nolint:containedctx // of the response, and an execution is one
 	op   *graphql.OperationContext
@@ -132,16 +145,12 @@ func (x *execution) run(ctx context.Context) {
 			x.fatal = x.recovered(ctx, p)
 		}
 	}()
-	cred, err := x.engine.cfg.Credential(ctx)
-	if err != nil {
+	var err error
+	if x.set, err = x.newSet(ctx); err != nil {
 		x.fatal = err
 		return
 	}
-	x.set = loaders.NewSet(x.engine.cfg.Loaders, cred)
-	x.ctx, x.op = loaders.WithSet(ctx, x.set), graphql.GetOperationContext(ctx)
-	x.comp = &compiler{engine: x.engine, op: x.op, sink: x.set, foreign: map[string]*doctype.Type{}}
-	x.loc = sync.OnceValue(x.askLocation)
-	x.results, x.failed, x.next = map[string]*Result{}, map[failure]bool{}, newLevel()
+	x.prepare(ctx)
 
 	tasks, err := x.compileRoots()
 	if err == nil {
@@ -166,6 +175,14 @@ func (x *execution) run(ctx context.Context) {
 		return
 	}
 	x.reportErrors(ctx)
+}
+
+// prepare readies an execution that has its set.
+func (x *execution) prepare(ctx context.Context) {
+	x.ctx, x.op = loaders.WithSet(ctx, x.set), graphql.GetOperationContext(ctx)
+	x.comp = &compiler{engine: x.engine, op: x.op, sink: x.set, foreign: map[string]*doctype.Type{}}
+	x.loc = sync.OnceValue(x.askLocation)
+	x.results, x.failed, x.next = map[string]*Result{}, map[failure]bool{}, newLevel()
 }
 
 // levels reads level after level until nothing more is asked for.

@@ -95,6 +95,10 @@ func (x *execution) expand(o *object) {
 			if x.resolver() {
 				x.next.custom(x, o, f)
 			}
+		case workflowField:
+			if x.resolver() {
+				x.next.workflow(x, o, f)
+			}
 		}
 	}
 }

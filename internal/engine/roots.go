@@ -240,6 +240,8 @@ func (p *plan) selection(level int, sel *selection) {
 			p.selection(level+1, f.sel)
 		case reverseField, reverseRowField:
 			p.connection(level, f.conn, sel.typ)
+		case workflowField:
+			p.extra++ // at least: it is one for each document
 		}
 	}
 }

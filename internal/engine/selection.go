@@ -23,6 +23,7 @@ const (
 	reverseField    // connection of documents that link here
 	reverseRowField // local @reverse: rows of another local type
 	customField     // hand-written resolver
+	workflowField   // actions that the caller may take on the document
 )
 
 // selection is a selection set compiled for one object type.
@@ -109,6 +110,10 @@ func (c *compiler) field(t *doctype.Type, cf graphql.CollectedField) (*field, er
 		return f, err
 	}
 	f.def = t.Field(cf.Name)
+	if f.def == nil && cf.Name == workflowActions && t.Writes.Workflow {
+		f.kind = workflowField
+		return f, nil
+	}
 	switch {
 	case f.def == nil && cf.Name == "doctype":
 		f.kind = doctypeField

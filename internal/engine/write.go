@@ -74,7 +74,7 @@ func (w *writer) field(o *object, f *field) bool {
 		return w.connection(o.connection(f))
 	case reverseRowField:
 		return w.rowList(o, f)
-	case customField:
+	case customField, workflowField:
 		return w.customValue(o, f)
 	}
 	return true
