@@ -87,6 +87,8 @@ type options struct {
 	signIn bool
 	// log takes the server's log.
 	log io.Writer
+	// doctypes is the doctypes.yml of another graph than the built-in one.
+	doctypes string
 	// between stands between erpgraph and the site.
 	between func(http.Handler) http.Handler
 }
@@ -127,6 +129,9 @@ func setup(tb testing.TB, opts options) *bundle {
 		opts.app.DB = postgrestest.Again(tb, opts.beside.db)
 	}
 	b.startSite(tb, opts)
+	if opts.doctypes != "" {
+		opts.app.Graph = sideGraph(tb, b.siteURL, opts.doctypes)
+	}
 	graph := httptest.NewUnstartedServer(nil)
 	b.url = "http://" + graph.Listener.Addr().String()
 	cfg := b.config(tb, opts)
@@ -230,6 +235,10 @@ type answer struct {
 		Extensions map[string]any `json:"extensions"`
 	} `json:"errors"`
 	Extensions struct {
+		Outcomes []struct {
+			Field   string `json:"field"`
+			Outcome string `json:"outcome"`
+		} `json:"outcomes"`
 		Upstream struct {
 			Calls    int `json:"calls"`
 			Rows     int `json:"rows"`
@@ -257,6 +266,12 @@ const withCookie = "cookie "
 // query sends a query with a credential ("" for none), traced.
 func (b *bundle) query(tb testing.TB, credential, query string, variables map[string]any) answer {
 	tb.Helper()
+	return b.send(tb, credential, query, variables, nil)
+}
+
+// send is query with further headers.
+func (b *bundle) send(tb testing.TB, credential, query string, variables map[string]any, header map[string]string) answer {
+	tb.Helper()
 	body, err := json.Marshal(map[string]any{"query": query, "variables": variables})
 	if err != nil {
 		tb.Fatal(err)
@@ -267,6 +282,9 @@ func (b *bundle) query(tb testing.TB, credential, query string, variables map[st
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Erpgraph-Trace", "1")
+	for name, value := range header {
+		req.Header.Set(name, value)
+	}
 	if cookie, ok := strings.CutPrefix(credential, withCookie); ok {
 		req.Header.Set("Cookie", cookie)
 	} else if credential != "" {

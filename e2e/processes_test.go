@@ -26,12 +26,19 @@ const serveVariable = "ERPGRAPH_E2E_SERVE"
 func serveUntilStopped() int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	return app.Main(ctx, []string{"serve"}, os.Stdout, os.Stderr)
+	var opts app.Options
+	if os.Getenv(dieVariable) != "" {
+		opts.AfterWrite = func(context.Context) { _ = syscall.Kill(os.Getpid(), syscall.SIGKILL); select {} }
+	}
+	return app.MainWith(ctx, []string{"serve"}, os.Stdout, os.Stderr, opts)
 }
 
+// dieVariable makes a process end by SIGKILL as soon as ERPNext has answered to a write.
+const dieVariable = "ERPGRAPH_E2E_DIE_AFTER_WRITE"
+
 // process starts `serve` with the bundle's site and database on an address, and waits
-// until it is ready.
-func (b *bundle) process(t *testing.T, address string) {
+// until it is ready; it gives its process id. settings are further environment variables.
+func (b *bundle) process(t testing.TB, address string, settings ...string) (pid int) {
 	t.Helper()
 	database, err := url.Parse(b.db.Pool().Config().ConnString())
 	if err != nil {
@@ -44,6 +51,7 @@ func (b *bundle) process(t *testing.T, address string) {
 	cmd.Env = append(os.Environ(), serveVariable+"=1", "LISTEN="+address, "PUBLIC_URL="+b.url, "ERPNEXT_URL="+b.siteURL,
 		"DATABASE_URL="+database.String(), "ERPNEXT_OAUTH_CLIENT_ID="+clientID, "ERPNEXT_OAUTH_CLIENT_SECRET="+clientSecret,
 		"SESSION_KEYS="+sessionKey, "LOG_FORMAT=json", "LOG_LEVEL=debug")
+	cmd.Env = append(cmd.Env, settings...)
 	cmd.Stderr = b.log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
@@ -57,7 +65,7 @@ func (b *bundle) process(t *testing.T, address string) {
 	defer ticker.Stop()
 	for {
 		if ready(t, "http://"+address+"/readyz") {
-			return
+			return cmd.Process.Pid
 		}
 		select {
 		case <-ticker.C:
@@ -67,7 +75,7 @@ func (b *bundle) process(t *testing.T, address string) {
 	}
 }
 
-func ready(t *testing.T, address string) bool {
+func ready(t testing.TB, address string) bool {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 	if err != nil {
@@ -81,7 +89,7 @@ func ready(t *testing.T, address string) bool {
 	return res.StatusCode == http.StatusOK
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
