@@ -21,11 +21,11 @@ func builtinDocTypes() [][]byte {
 			map[string][]string{admin: all},
 		},
 		{
-			"User Permission", "Core", "hash", false, "Link user User, Link allow DocType, Data for_value, Check is_default, Check apply_to_all_doctypes, Link applicable_for DocType, Check hide_descendants",
+			"User Permission", "Core", "hash", false, "Link user User, Link allow DocType, Dynamic Link for_value allow, Check is_default, Check apply_to_all_doctypes, Link applicable_for DocType, Check hide_descendants",
 			map[string][]string{admin: all},
 		},
 		{
-			"DocShare", "Core", "hash", false, "Link user User, Link share_doctype DocType, Data share_name, Check read, Check write, Check share, Check submit, Check everyone, Check notify_by_email",
+			"DocShare", "Core", "hash", false, "Link user User, Link share_doctype DocType, Dynamic Link share_name share_doctype, Check read, Check write, Check share, Check submit, Check everyone, Check notify_by_email",
 			map[string][]string{admin: append([]string{"import"}, all...)},
 		},
 		{
@@ -39,6 +39,16 @@ func builtinDocTypes() [][]byte {
 		{
 			"Deleted Document", "Core", "hash", false, "Data deleted_name, Data deleted_doctype, Check restored, Data new_name, Code data",
 			map[string][]string{admin: {"read", "report", "delete", "share", "print", "email", "export"}},
+		},
+		{
+			"Workflow", "Workflow", "field:workflow_name", false, "Data workflow_name, Link document_type DocType, Check is_active, Check override_status, Check send_email_alert, Table states Workflow Document State, Table transitions Workflow Transition, Data workflow_state_field",
+			map[string][]string{admin: all},
+		},
+		{"Workflow Document State", "Workflow", "hash", true, "Link state Workflow State, Data doc_status, Data update_field, Data update_value, Link allow_edit Role, Text message, Check is_optional_state", nil},
+		{"Workflow Transition", "Workflow", "hash", true, "Link state Workflow State, Link action Workflow Action Master, Link next_state Workflow State, Link allowed Role, Check allow_self_approval, Code condition", nil},
+		{
+			"Workflow State", "Workflow", "field:workflow_state_name", false, "Data workflow_state_name, Data icon, Data style",
+			map[string][]string{admin: all, "Desk User": {"select"}},
 		},
 		{"Has Role", "Core", "hash", true, "Link role Role", nil},
 		{
@@ -75,7 +85,7 @@ type builtin struct {
 func (b builtin) meta() json.RawMessage { return encodeJSON(b.object()) }
 
 // longTypes are the field types of two words.
-var longTypes = []string{"Small Text", "Table MultiSelect"}
+var longTypes = []string{"Small Text", "Table MultiSelect", "Dynamic Link"}
 
 func (b builtin) object() object {
 	fields := []any{}

@@ -27,6 +27,8 @@ type call struct {
 	sid     string         // of the session that the request came in, empty for none
 	csrf    string         // of that session
 	expired bool           // the session that the request named is over
+
+	upload *upload // the file that came with a form
 }
 
 // access makes a fresh check for the caller on the call's snapshot.
@@ -38,7 +40,6 @@ func (q *call) access() *access {
 const (
 	maxRequestLine = 4094
 	readBuffer     = 8192 // what it has read by then, and complains of
-	maxBody        = 25 << 20
 )
 
 // readForm gathers the arguments. A JSON body replaces the query string altogether.
@@ -48,16 +49,23 @@ func (q *call) readForm() error {
 		return htmlFailure(http.StatusBadRequest, fmt.Sprintf("<html>\n  <head>\n    <title>Bad Request</title>\n  </head>\n  <body>\n"+
 			"    <h1><p>Bad Request</p></h1>\n    Request Line is too large (%d &gt; %d)\n  </body>\n</html>\n", readBuffer, maxRequestLine))
 	}
-	body, err := io.ReadAll(io.LimitReader(q.req.Body, maxBody+1))
-	if err != nil {
+	if q.req.ContentLength > q.s.maxBody() {
+		return bodyTooLarge()
+	}
+	kind, params, _ := mime.ParseMediaType(q.req.Header.Get("Content-Type"))
+	in := &boundedBody{r: q.req.Body, left: q.s.maxBody()}
+	if kind == "multipart/form-data" {
+		q.form = formObject(q.req.URL.RawQuery)
+		return q.readMultipart(in, params["boundary"])
+	}
+	body, err := io.ReadAll(in)
+	switch {
+	case errors.Is(err, errTooLarge):
+		return bodyTooLarge()
+	case err != nil:
 		return errors.Join(errDropped, err)
 	}
-	if len(body) > maxBody {
-		return htmlFailure(http.StatusRequestEntityTooLarge, "<!doctype html>\n<html lang=en>\n<title>413 Request Entity Too Large</title>\n"+
-			"<h1>Request Entity Too Large</h1>\n<p>The data value transmitted exceeds the capacity limit.</p>\n")
-	}
 	q.body = body
-	kind, params, _ := mime.ParseMediaType(q.req.Header.Get("Content-Type"))
 	if len(body) > 0 && kind == "application/json" {
 		v, err := decodeJSON(string(body))
 		if err != nil {
@@ -74,13 +82,10 @@ func (q *call) readForm() error {
 		return nil
 	}
 	q.form = formObject(q.req.URL.RawQuery)
-	switch kind {
-	case "application/x-www-form-urlencoded":
+	if kind == "application/x-www-form-urlencoded" {
 		for _, m := range formObject(string(body)) {
 			q.form.set(m.key, m.value)
 		}
-	case "multipart/form-data":
-		return q.readMultipart(params["boundary"])
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ func (q *call) getDocType() (any, error) {
 			answer = append(answer, member{"parent_dt", parent.Name})
 		}
 	}
-	docs := []object{meta.docTypeObject()}
+	docs := []object{append(meta.docTypeObject(), member{"__workflow_docs", q.snap.workflowDocs(q.s.collation, meta.Name)})}
 	seen := []string{meta.Name}
 	for _, f := range meta.tables() {
 		if child := q.snap.meta(f.Options); child != nil && !slices.Contains(seen, child.Name) {

@@ -20,7 +20,11 @@
 //	query.go, filter.go, order.go   the arguments compiled against the tables
 //	listperm.go, permission.go      what the caller may see
 //	plan.go, exec.go, group.go      the query run
-//	write.go, validate.go           documents written; naming.go, compute.go
+//	write.go, rows.go, links.go     documents written; validate.go, fields.go, submitted.go check them
+//	naming.go, compute.go           what the original's code makes of them; price.go, status.go
+//	remove.go, rename.go            documents deleted, renamed and merged; backlinks.go
+//	workflow.go, mapped.go          functions that write or draft; writemethods.go, bulk.go
+//	multipart.go, upload.go, blob.go  files taken in and kept
 //	errors.go                       failures as they look on the wire
 //
 // It is a site to try things on, with passwords and tokens in the open: nothing to let

@@ -9,6 +9,7 @@ func (s *Server) Fork() *Server {
 		collation: s.collation, zone: s.zone, now: s.now, logger: s.logger, versions: s.versions,
 		methods: methods(), tokenLife: s.tokenLife, loginHints: s.loginHints, pages: s.pages,
 		sessions: s.sessions.clone(), secrets: s.secrets.clone(),
+		filesDir: s.filesDir, maxFileSize: s.maxFileSize,
 	}
 	s.write.Lock()
 	defer s.write.Unlock()

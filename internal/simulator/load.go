@@ -32,7 +32,7 @@ func load(fsys fs.FS, col *collation) (*snapshot, error) {
 		users:   make(map[string]*account),
 		keys:    make(map[string]*account),
 		bearers: make(map[string]*account),
-		files:   make(map[string][]byte),
+		files:   make(map[string]*blob),
 	}
 	for _, m := range builtinDocTypes() {
 		if err := snap.addDocType(m); err != nil {
@@ -94,7 +94,7 @@ func (s *snapshot) fillFiles() {
 	}
 	for _, r := range t.rows {
 		if u := r.vals[url].s; strings.HasPrefix(u, "/") {
-			s.files[u] = []byte(r.vals[name].s + "\n")
+			s.files[u] = memoryBlob([]byte(r.vals[name].s + "\n"))
 		}
 	}
 }

@@ -52,6 +52,8 @@ type docField struct {
 	NoCopy         flag   `json:"no_copy"`
 	Length         int    `json:"length"`
 	FetchFrom      string `json:"fetch_from"`
+	FetchIfEmpty   flag   `json:"fetch_if_empty"`
+	NonNegative    flag   `json:"non_negative"`
 	IgnoreUserPerm flag   `json:"ignore_user_permissions"`
 }
 

@@ -7,31 +7,47 @@ import (
 	"strings"
 )
 
-// name gives a new document its name, by the DocType's rule.
+// name gives a new document its name, by the DocType's rule (frappe/model/naming.py).
 func (d *draft) name(given string) error {
-	set := func(name string) error { d.doc.set("name", name); return nil }
+	name, err := d.newName(given)
+	if err == nil {
+		name, err = checkedName(d.meta, name)
+	}
+	d.doc.set("name", name)
+	return err
+}
+
+// checkedName is a name as it is kept, or the reason why it cannot be one.
+func checkedName(meta *docType, name string) (string, error) {
+	name = strings.TrimSpace(name)
+	switch {
+	case name == "":
+		return "", thrown("ValidationError", "No Name Specified for "+meta.Name)
+	case strings.HasPrefix(name, "New "+meta.Name):
+		return "", thrown("NameError", "There were some errors setting the name, please contact the administrator")
+	case name == meta.Name && name != "DocType":
+		return "", thrown("NameError", fmt.Sprintf("Name of %s cannot be %s", meta.Name, name))
+	case strings.ContainsAny(name, "<>"):
+		return "", thrown("NameError", "Name cannot contain special characters like '<', '>'")
+	}
+	return name, nil
+}
+
+func (d *draft) newName(given string) (string, error) {
 	if of := cstr(d.doc.get("amended_from")); of != "" {
-		return set(d.free(of, "%s-%d"))
+		return d.amendedName(of), nil
+	}
+	if name, err := d.codedName(); name != "" || err != nil {
+		return name, err
 	}
 	rule := d.meta.AutoName
 	switch {
-	case d.meta.Name == "Customer" || d.meta.Name == "Supplier":
-		// ERPNext's stock setting: named by the party's own name, duplicates numbered.
-		if own := cstr(d.doc.get(strings.ToLower(d.meta.Name) + "_name")); own != "" {
-			if d.snap.tables[d.meta.Name].find(d.q.s.collation.key(own)) == nil {
-				return set(own)
-			}
-			name := d.free(own, "%s - %d")
-			d.q.notes = append(d.q.notes, object{
-				{"message", fmt.Sprintf("Changed customer name to '%s' as '%s' already exists.", name, own)},
-				{"title", "Note"},
-				{"indicator", "yellow"},
-			})
-			return set(name)
-		}
-		return set(d.series(cstr(d.doc.get("naming_series"))))
 	case strings.HasPrefix(rule, "naming_series:"):
-		return set(d.series(cstr(d.doc.get("naming_series"))))
+		series := cstr(d.doc.get("naming_series"))
+		if series == "" {
+			return "", thrown("ValidationError", "Naming Series mandatory")
+		}
+		return d.series(series), nil
 	case strings.HasPrefix(rule, "field:"):
 		field := strings.TrimPrefix(rule, "field:")
 		v := cstr(d.doc.get(field))
@@ -40,19 +56,99 @@ func (d *draft) name(given string) error {
 			if f := d.meta.field(field); f != nil {
 				label = f.Label
 			}
-			return thrown("ValidationError", label+" is required")
+			return "", thrown("ValidationError", label+" is required")
 		}
-		return set(v)
+		return v, nil
 	case strings.HasPrefix(rule, "format:"):
-		return set(d.series(formatSeries(strings.TrimPrefix(rule, "format:"))))
+		return d.series(formatSeries(strings.TrimPrefix(rule, "format:"))), nil
 	case strings.EqualFold(rule, "prompt"):
 		if given == "" {
-			return thrown("ValidationError", "Please set the document name")
+			return "", thrown("ValidationError", "Please set the document name")
 		}
-		return set(given)
+		return given, nil
+	case strings.Contains(rule, "#"):
+		return d.series(rule), nil
 	default:
-		return set(d.q.s.newName())
+		return d.q.s.newName(), nil
 	}
+}
+
+// amendedName counts on from the document that is amended: X-1, then X-2.
+func (d *draft) amendedName(of string) string {
+	base, n := of, 1
+	was := d.snap.document(d.q.s.collation, d.meta.Name, of)
+	if i := strings.LastIndexByte(of, '-'); was != nil && i > 0 && was.get("amended_from").s != "" {
+		base, n = of[:i], int(cint(of[i+1:]))+1
+	}
+	return fmt.Sprintf("%s-%d", base, n)
+}
+
+// codedName is the name that the code of a DocType gives; empty leaves it to the rule.
+func (d *draft) codedName() (string, error) {
+	text := func(field string) string { return strings.TrimSpace(cstr(d.doc.get(field))) }
+	first := ""
+	for _, e := range asList(d.doc.get("links")) {
+		if row, ok := e.(object); ok && first == "" {
+			first = strings.TrimSpace(cstr(row.get("link_name")))
+		}
+	}
+	switch d.meta.Name {
+	case "Customer", "Supplier":
+		return d.partyName(text(strings.ToLower(d.meta.Name) + "_name")), nil
+	case "Contact":
+		name := strings.TrimSpace(text("first_name") + " " + text("last_name"))
+		if first != "" {
+			name += "-" + first
+		}
+		return d.unlessTaken(name, "%s-%d"), nil
+	case "Address":
+		title := text("address_title")
+		if title == "" {
+			title = first
+		}
+		if title == "" {
+			return "", thrown("ValidationError", "Address Title is mandatory.")
+		}
+		d.doc.set("address_title", title)
+		return d.unlessTaken(title+"-"+text("address_type"), "%s-%d"), nil
+	case "Warehouse":
+		return text("warehouse_name") + d.companySuffix(), nil
+	case "User":
+		return strings.ToLower(text("email")), nil
+	default:
+		return "", nil
+	}
+}
+
+// companySuffix is the abbreviation by which ERPNext tells equal names of companies apart.
+func (d *draft) companySuffix() string {
+	c := d.snap.document(d.q.s.collation, "Company", cstr(d.doc.get("company")))
+	if c == nil || c.get("abbr").s == "" {
+		return ""
+	}
+	return " - " + c.get("abbr").s
+}
+
+// partyName is the party's own name, numbered if it is taken, by ERPNext's stock setting;
+// empty without one.
+func (d *draft) partyName(own string) string {
+	name := d.unlessTaken(own, "%s - %d")
+	if name != own {
+		d.q.notes = append(d.q.notes, object{
+			{"message", fmt.Sprintf("Changed customer name to '%s' as '%s' already exists.", name, own)},
+			{"title", "Note"},
+			{"indicator", "yellow"},
+		})
+	}
+	return name
+}
+
+// unlessTaken is a name, or the first of it numbered by format that no document has.
+func (d *draft) unlessTaken(name, format string) string {
+	if name == "" || d.snap.tables[d.meta.Name].find(d.q.s.collation.key(name)) == nil {
+		return name
+	}
+	return d.free(name, format)
 }
 
 var formatBrace = regexp.MustCompile(`\{([^}]*)\}`)
@@ -111,3 +207,5 @@ func (d *draft) free(base, format string) string {
 		}
 	}
 }
+
+func splitLines(s string) []string { return strings.Split(s, "\n") }

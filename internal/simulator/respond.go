@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"html"
-	"mime"
 	"net/http"
 	"slices"
 	"strconv"
@@ -17,7 +16,6 @@ type topLevel object
 // rawAnswer is an answer that is no JSON.
 type rawAnswer struct {
 	contentType string
-	filename    string // for a download, empty to show it in the browser
 	body        []byte
 	page        bool // one of our own, which loads nothing but its empty icon and is framed by nobody
 }
@@ -30,6 +28,7 @@ const pagePolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := &call{s: s, req: r, user: &guestAccount}
 	q.log = Call{Method: r.Method, Path: r.URL.Path}
+	defer q.dropUpload()
 	err := q.readForm()
 	if errors.Is(err, errDropped) {
 		return
@@ -94,10 +93,11 @@ func (q *call) write(w http.ResponseWriter, answer any, err error) {
 		q.send(w, cmp.Or(r.status, http.StatusFound), "text/html; charset=utf-8", []byte("<!doctype html>\n<title>Redirecting...</title>\n"))
 		return
 	}
+	if f, ok := answer.(fileAnswer); ok {
+		q.sendFile(w, f)
+		return
+	}
 	if raw, ok := answer.(rawAnswer); ok {
-		if raw.filename != "" {
-			w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": raw.filename}))
-		}
 		if raw.page {
 			w.Header().Set("Content-Security-Policy", pagePolicy)
 			w.Header().Set("Cache-Control", "no-store")

@@ -178,7 +178,8 @@ func (s *Server) newName() string {
 
 // Insert stores a document as a test's setup does: no permission, no validation, no
 // naming. It must have a name, and replaces a document that has it already; owner and
-// times are filled in if absent.
+// times are filled in if absent. An active Workflow takes effect at once: its DocType gets
+// the field of the state, and its documents their first state.
 func (s *Server) Insert(doctype string, doc map[string]any) error {
 	return s.update(func(snap *snapshot) error {
 		o, err := fromMap(doc)
@@ -193,6 +194,9 @@ func (s *Server) Insert(doctype string, doc map[string]any) error {
 			return err
 		}
 		snap.settle(doctype)
+		if doctype == "Workflow" {
+			return snap.settleWorkflow(s, cstr(o.get("name")))
+		}
 		return nil
 	})
 }
@@ -289,7 +293,7 @@ func (s *Server) Share(doctype, name, user string, write bool) error {
 // "/private/files/a.pdf".
 func (s *Server) SetFile(url string, content []byte) error {
 	return s.update(func(snap *snapshot) error {
-		snap.files[url] = slices.Clone(content)
+		snap.files[url] = memoryBlob(slices.Clone(content))
 		return nil
 	})
 }

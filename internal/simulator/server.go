@@ -36,6 +36,13 @@ type Options struct {
 	Now func() time.Time
 	// Versions are answered by get_versions; zero values stand for the recorded ones.
 	Versions Versions
+	// FilesDir is a directory that is there, for the contents of files that are uploaded,
+	// which are then streamed both ways. Empty keeps them in memory. The files in it belong to
+	// the server and its forks; nobody removes them before the directory goes.
+	FilesDir string
+	// MaxFileSize is how many bytes a request may bring, a file that is uploaded included: the
+	// max_file_size of the site's configuration. Zero stands for 25 MiB, as on the recorded site.
+	MaxFileSize int64
 }
 
 // Versions are those of the site's apps, such as "15.44.2".
@@ -69,6 +76,9 @@ type Server struct {
 	write sync.Mutex // held while the next snapshot is made
 	names atomic.Uint64
 
+	filesDir    string
+	maxFileSize int64
+
 	tokenLife  time.Duration
 	loginHints []string
 	pages      *template.Template
@@ -90,6 +100,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		collation: newCollation(), now: o.Now, logger: o.Logger, versions: o.Versions, methods: methods(),
 		tokenLife: cmp.Or(o.TokenLife, time.Hour), loginHints: o.LoginHints, sessions: newSessions(), secrets: newSecretLog(),
+		filesDir: o.FilesDir, maxFileSize: o.MaxFileSize,
 	}
 	if s.now == nil {
 		s.now = time.Now

@@ -18,7 +18,7 @@ type snapshot struct {
 	users   map[string]*account // by name
 	keys    map[string]*account // by API key
 	bearers map[string]*account // by bearer token
-	files   map[string][]byte   // contents by file_url
+	files   map[string]*blob    // contents by file_url
 }
 
 // table holds the rows of one DocType, child tables included, in the order of their

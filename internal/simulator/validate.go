@@ -2,7 +2,7 @@ package simulator
 
 import (
 	"fmt"
-	"slices"
+	"math"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -73,113 +73,76 @@ func (d *draft) siteDefault(field string) any {
 	return nil
 }
 
-// fetch copies values from linked documents into the fields that say so.
-func (d *draft) fetch() {
-	copyFrom := func(meta *docType, doc *object) {
-		for i := range meta.Fields {
-			f := &meta.Fields[i]
-			link, source, ok := strings.Cut(f.FetchFrom, ".")
-			lf := meta.field(link)
-			if !ok || lf == nil || lf.Type != "Link" || doc.get(f.Name) != nil && doc.get(f.Name) != "" {
-				continue
-			}
-			if o := d.snap.document(d.q.s.collation, lf.Options, cstr(doc.get(link))); o != nil {
-				doc.set(f.Name, o.get(source).native())
-			}
-		}
-	}
-	copyFrom(d.meta, &d.doc)
-	for _, f := range d.meta.tables() {
-		if child := d.snap.meta(f.Options); child != nil {
-			d.eachRow(f, func(_ int, row *object) { copyFrom(child, row) })
-		}
-	}
-	d.compute()
-}
-
-// checkLinks refuses links to documents that are not there. DocTypes that the data set
-// lacks cannot be checked.
-func (d *draft) checkLinks() error {
-	var missing []string
-	look := func(meta *docType, doc object, row string) {
-		for _, f := range meta.links() {
-			name, t := cstr(doc.get(f.Name)), d.snap.tables[f.Options]
-			if name == "" || t == nil || len(t.rows) == 0 || t.find(d.q.s.collation.key(name)) != nil {
-				continue
-			}
-			missing = append(missing, row+f.Label+": "+name)
-		}
-		for i := range meta.Fields {
-			f := &meta.Fields[i]
-			name := cstr(doc.get(f.Name))
-			if f.Type != "Dynamic Link" || name == "" {
-				continue
-			}
-			if t := d.snap.tables[cstr(doc.get(f.Options))]; t != nil && len(t.rows) > 0 && t.find(d.q.s.collation.key(name)) == nil {
-				missing = append(missing, row+f.Label+": "+name)
-			}
-		}
-	}
-	look(d.meta, d.doc, "")
-	for _, f := range d.meta.tables() {
-		if child := d.snap.meta(f.Options); child != nil {
-			d.eachRow(f, func(i int, row *object) { look(child, *row, fmt.Sprintf("Row #%d: ", i+1)) })
-		}
-	}
-	if len(missing) > 0 {
-		return thrown("LinkValidationError", "Could not find "+strings.Join(missing, ", "))
-	}
-	return nil
-}
-
-// resetLevels undoes changes of fields above the caller's permission levels, silently.
+// resetLevels undoes changes of fields above the caller's permission levels, silently. The
+// rows of a new document are left alone, as are rows that come from another document.
 func (d *draft) resetLevels() {
 	a := &access{snap: d.snap, user: d.q.user, col: d.q.s.collation}
 	levels := a.permLevels(d.meta, "", "write")
 	if levels == nil {
 		return
 	}
-	for i := range d.meta.Fields {
-		f := &d.meta.Fields[i]
+	d.resetFields(d.meta, &d.doc, levels, d.old)
+	if d.old == nil {
+		return
+	}
+	for _, f := range d.meta.tables() {
+		child := d.snap.meta(f.Options)
+		if child == nil {
+			continue
+		}
+		d.eachRow(f, func(_ int, row *object) {
+			was := d.old.child(child, f.Name, d.q.s.collation.key(cstr(row.get("name"))))
+			if was != nil || d.isFresh(*row) {
+				d.resetFields(child, row, levels, was)
+			}
+		})
+	}
+}
+
+// resetFields puts the former values back, or the defaults of what is new.
+func (d *draft) resetFields(meta *docType, doc *object, levels map[int]bool, was *document) {
+	for i := range meta.Fields {
+		f := &meta.Fields[i]
 		if f.PermLevel == 0 || levels[f.PermLevel] {
 			continue
 		}
 		switch {
-		case d.old == nil:
-			d.doc.set(f.Name, f.Default)
+		case was == nil:
+			doc.set(f.Name, f.Default)
 		case f.isTable():
-			d.doc.set(f.Name, d.old.object(d.snap, nil, true).plain().get(f.Name))
+			doc.set(f.Name, was.object(d.snap, nil, true).plain().get(f.Name))
 		default:
-			d.doc.set(f.Name, d.old.get(f.Name).native())
+			doc.set(f.Name, was.get(f.Name).native())
 		}
 	}
 }
 
-// checkConstants refuses changes of what is set only once.
-func (d *draft) checkConstants() error {
-	if v := cstr(d.doc.get("creation")); v != d.old.get("creation").s {
-		return thrown("CannotChangeConstantError", "Value cannot be changed for "+bold("Created On"))
-	}
-	for i := range d.meta.Fields {
-		f := &d.meta.Fields[i]
-		if bool(f.SetOnlyOnce) && f.hasColumn() && cstr(d.doc.get(f.Name)) != d.old.get(f.Name).String() {
-			return thrown("CannotChangeConstantError", "Value cannot be changed for "+bold(f.Label))
+// child is a row of the document as a document of its own, nil if it has no such row.
+func (d *document) child(meta *docType, field, key string) *document {
+	for _, r := range d.children[field] {
+		if r.key() == key {
+			return &document{meta: meta, row: r}
 		}
 	}
 	return nil
 }
 
-// checkAfterSubmit refuses changes of a submitted document but in the fields that allow it.
-func (d *draft) checkAfterSubmit() error {
-	next := d.preview()
-	for i, c := range d.meta.columns {
-		if c.field == nil || bool(c.field.AllowOnSubmit) || bool(c.field.ReadOnly) {
+// checkConstants refuses changes of what is set only once.
+func (d *draft) checkConstants() error {
+	if d.old == nil {
+		return nil
+	}
+	if v := cstr(d.doc.get("creation")); v != d.old.get("creation").s {
+		return thrown("CannotChangeConstantError", "Value cannot be changed for "+bold("Created On"))
+	}
+	for i := range d.meta.Fields {
+		f := &d.meta.Fields[i]
+		if !bool(f.SetOnlyOnce) || !f.hasColumn() {
 			continue
 		}
-		was, is := d.old.row.vals[i], next.row.vals[i]
-		if compareValues(was, is) != 0 && (was.String() != "" || is.String() != "") {
-			text := fmt.Sprintf(" Not allowed to change %s after submission from %s to %s", bold(c.field.Label), bold(was.String()), bold(is.String()))
-			return thrownTitle("UpdateAfterSubmitError", text, "Cannot Update After Submit")
+		v, was := d.doc.get(f.Name), d.old.get(f.Name)
+		if cstr(v) != was.String() || f.kind() == text && (v == nil) != was.isNull() {
+			return thrown("CannotChangeConstantError", "Value cannot be changed for "+bold(f.Label))
 		}
 	}
 	return nil
@@ -187,7 +150,10 @@ func (d *draft) checkAfterSubmit() error {
 
 // validate makes the checks on values.
 func (d *draft) validate() error {
-	for _, check := range []func() error{d.checkClient, d.checkSelling, d.checkMandatory, d.checkSelects, d.checkLengths, d.checkStorage, d.checkUnique} {
+	for _, check := range []func() error{
+		d.checkClient, d.checkSelling, d.checkItem, d.checkMandatory, d.checkPhones, d.checkSelects, d.checkNegative, d.checkLengths,
+		d.clampRatings, d.checkWorkflow, d.checkConstants, d.checkAfterSubmit, d.checkStorage, d.checkUnique,
+	} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -195,112 +161,55 @@ func (d *draft) validate() error {
 	return nil
 }
 
-func (d *draft) checkMandatory() error {
-	var names []string
-	var notes []object
-	look := func(meta *docType, doc object, prefix string) {
-		for i := range meta.Fields {
-			f := &meta.Fields[i]
-			v := doc.get(f.Name)
-			empty := v == nil || v == "" || f.isTable() && len(asList(v)) == 0
-			if !bool(f.Required) || !empty || !f.hasColumn() && !f.isTable() || f.kind() != text {
-				continue
-			}
-			names = append(names, f.Name)
-			notes = append(notes, notice(fmt.Sprintf(prefix, f.Label)))
-		}
+// checkItem is a check of ERPNext's on items that begin with a stock.
+func (d *draft) checkItem() error {
+	if d.meta.Name == "Item" && d.old == nil && flt(d.doc.get("opening_stock")) != 0 && flt(d.doc.get("valuation_rate")) == 0 {
+		return thrown("ValidationError", "Valuation Rate is mandatory if Opening Stock entered")
 	}
-	look(d.meta, d.doc, "Error: Value missing for "+d.meta.Name+": %s")
-	for _, f := range d.meta.tables() {
-		if child := d.snap.meta(f.Options); child != nil {
-			d.eachRow(f, func(i int, row *object) {
-				look(child, *row, fmt.Sprintf("Error: %s Row #%d: Value missing for: ", bold(child.Name), i+1)+"%s")
-			})
+	return nil
+}
+
+// maxDecimal is what a column decimal(21,9) does not hold any more.
+const maxDecimal = 1e12
+
+// checkStorage makes the checks of the database: numbers, dates and JSON in strict mode.
+func (d *draft) checkStorage() error {
+	return d.eachField(func(meta *docType, doc *object, f *docField, _ int) error {
+		if f.kind() == float && f.hasColumn() && math.Abs(flt(doc.get(f.Name))) >= maxDecimal {
+			return python("pymysql.err.DataError", fmt.Sprintf(`(1264, "Out of range value for column '%s' at row 1")`, f.Name))
 		}
+		if v, ok := doc.get(f.Name).(string); ok && v != "" {
+			return checkText(meta, doc, f, v)
+		}
+		return nil
+	})
+}
+
+// checkText checks a text for its column. A password is kept apart, and starred even in
+// the answer.
+func checkText(meta *docType, doc *object, f *docField, v string) error {
+	table := "`erp_localhost`.`tab" + meta.Name + "`"
+	bad := ""
+	switch f.Type {
+	case "Date":
+		if _, err := time.Parse(dateLayout, v); err != nil && !storableTime(v) {
+			bad = "date"
+		}
+	case "Datetime":
+		if !storableTime(v) {
+			bad = "datetime"
+		}
+	case "JSON":
+		if _, err := decodeJSON(v); err != nil {
+			return python("pymysql.err.OperationalError", fmt.Sprintf("(4025, 'CONSTRAINT `tab%s.%s` failed for %s')", meta.Name, f.Name, table))
+		}
+	case "Password":
+		doc.set(f.Name, strings.Repeat("*", utf8.RuneCountInString(v)))
 	}
-	if len(names) == 0 {
+	if bad == "" {
 		return nil
 	}
-	f := raised("MandatoryError", fmt.Sprintf("[%s, %s]: %s", d.meta.Name, cstr(d.doc.get("name")), strings.Join(names, ", ")))
-	f.messages = notes
-	return f
-}
-
-func (d *draft) checkSelects() error {
-	for i := range d.meta.Fields {
-		f := &d.meta.Fields[i]
-		v := cstr(d.doc.get(f.Name))
-		if f.Type != "Select" || v == "" || f.Options == "" || f.Name == "naming_series" || d.old != nil && v == d.old.get(f.Name).s {
-			continue
-		}
-		options := strings.Split(f.Options, "\n")
-		if slices.Contains(options, v) {
-			continue
-		}
-		quoted := make([]string, 0, len(options))
-		for _, o := range options {
-			if o != "" {
-				quoted = append(quoted, `"`+o+`"`)
-			}
-		}
-		return thrown("ValidationError", fmt.Sprintf(` %s cannot be "%s". It should be one of %s`, f.Label, v, strings.Join(quoted, ", ")))
-	}
-	return nil
-}
-
-func (d *draft) checkLengths() error {
-	for i := range d.meta.Fields {
-		f := &d.meta.Fields[i]
-		v := cstr(d.doc.get(f.Name))
-		if f.Type == "Phone" && v != "" && !strings.HasPrefix(v, "+") {
-			return thrownTitle("InvalidPhoneNumberError", "Please select a country code for field "+bold(f.Name)+".", "Country Code Required")
-		}
-		limit := f.Length
-		if limit == 0 {
-			limit = 140
-		}
-		if !slices.Contains([]string{"Data", "Link", "Select", "Dynamic Link"}, f.Type) || utf8.RuneCountInString(v) <= limit {
-			continue
-		}
-		return thrownTitle("CharacterLengthExceededError", fmt.Sprintf("%s %s: '%s' (%s) will get truncated, as max characters allowed is %d",
-			d.meta.Name, cstr(d.doc.get("name")), bold(f.Label), v, limit), "Value too big")
-	}
-	return nil
-}
-
-// checkStorage makes the checks of the database: dates and JSON in strict mode.
-func (d *draft) checkStorage() error {
-	table := "`erp_localhost`.`tab" + d.meta.Name + "`"
-	for i := range d.meta.Fields {
-		f := &d.meta.Fields[i]
-		v, ok := d.doc.get(f.Name).(string)
-		if !ok || v == "" {
-			continue
-		}
-		bad := ""
-		switch f.Type {
-		case "Date":
-			if _, err := time.Parse(dateLayout, v); err != nil && !storableTime(v) {
-				bad = "date"
-			}
-		case "Datetime":
-			if !storableTime(v) {
-				bad = "datetime"
-			}
-		case "JSON":
-			if _, err := decodeJSON(v); err != nil {
-				return python("pymysql.err.OperationalError", fmt.Sprintf("(4025, 'CONSTRAINT `tab%s.%s` failed for %s')", d.meta.Name, f.Name, table))
-			}
-		case "Time":
-			d.doc.set(f.Name, storedTime(v))
-		case "Password":
-			d.doc.set(f.Name, strings.Repeat("*", utf8.RuneCountInString(v)))
-		}
-		if bad != "" {
-			return python("pymysql.err.OperationalError", fmt.Sprintf(`(1292, "Incorrect %s value: '%s' for column %s.`+"`%s`"+` at row 1")`, bad, v, table, f.Name))
-		}
-	}
-	return nil
+	return python("pymysql.err.OperationalError", fmt.Sprintf(`(1292, "Incorrect %s value: '%s' for column %s.`+"`%s`"+` at row 1")`, bad, v, table, f.Name))
 }
 
 func storableTime(v string) bool {
@@ -320,8 +229,12 @@ func storedTime(v string) string {
 	return v
 }
 
+// checkUnique makes the checks of the keys, the name first.
 func (d *draft) checkUnique() error {
 	t := d.snap.tables[d.meta.Name]
+	if name := cstr(d.doc.get("name")); d.old == nil && t.find(d.q.s.collation.key(name)) != nil {
+		return duplicateName(d.meta.Name, name)
+	}
 	for i := range d.meta.Fields {
 		f := &d.meta.Fields[i]
 		v := cstr(d.doc.get(f.Name))

@@ -2,7 +2,6 @@ package simulator
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -13,6 +12,10 @@ type draft struct {
 	meta *docType
 	doc  object
 	old  *document // nil for a new document
+	// action is what happens to the document: save, submit, cancel or update_after_submit.
+	action string
+	fresh  map[string]bool // names of the rows that are new
+	mapped bool            // made from another document, whose prices it has
 }
 
 // transact runs a change on the next snapshot and shows it to the rest of the call.
@@ -32,8 +35,7 @@ func (q *call) insert(snap *snapshot, doctype string, data object) (*document, e
 		return nil, notFound("DocType", doctype)
 	}
 	q.log.DocType = meta.Name
-	d := &draft{q: q, snap: snap, meta: meta, doc: known(meta, data)}
-	d.defaults()
+	d := &draft{q: q, snap: snap, meta: meta, doc: known(meta, data), action: "save"}
 	now := q.s.stamp()
 	for k, v := range map[string]any{"owner": q.user.name, "creation": now, "modified": now, "modified_by": q.user.name, "idx": int64(0)} {
 		d.doc.set(k, v)
@@ -41,29 +43,40 @@ func (q *call) insert(snap *snapshot, doctype string, data object) (*document, e
 	d.doc.set("docstatus", cint(data.get("docstatus")))
 	given := d.doc.get("name")
 	d.doc.set("name", nil)
-	d.fetch()
-	if err := d.checkLinks(); err != nil {
+	d.nameRows()
+	d.defaults()
+	if err := d.mayInsert(); err != nil {
 		return nil, err
-	}
-	if err := d.mayDo("create"); err != nil {
-		return nil, err
-	}
-	if cint(d.doc.get("docstatus")) == 1 {
-		if err := d.mayDo("submit"); err != nil {
-			return nil, err
-		}
 	}
 	d.resetLevels()
 	if err := d.name(cstr(given)); err != nil {
 		return nil, err
 	}
-	if snap.tables[meta.Name].find(q.s.collation.key(cstr(d.doc.get("name")))) != nil {
-		return nil, duplicateName(meta.Name, cstr(d.doc.get("name")))
+	if err := d.control(); err != nil {
+		return nil, err
 	}
 	if err := d.validate(); err != nil {
 		return nil, err
 	}
 	return d.store()
+}
+
+// mayInsert checks the rights that a new document takes, and its links between them.
+func (d *draft) mayInsert() error {
+	switch cint(d.doc.get("docstatus")) {
+	case 0:
+	case 1:
+		d.action = "submit"
+		if err := d.mayDo("submit"); err != nil {
+			return err
+		}
+	default:
+		return badTransition(0, cint(d.doc.get("docstatus")))
+	}
+	if err := d.checkLinks(); err != nil {
+		return err
+	}
+	return d.mayDo("create")
 }
 
 // save changes a document, with the checks in Frappe's order.
@@ -80,39 +93,45 @@ func (q *call) save(snap *snapshot, old *document, data object) (*document, erro
 	now := q.s.stamp()
 	d.doc.set("modified_by", q.user.name)
 	d.doc.set("modified", now)
-	d.fetch()
+	d.nameRows()
+	d.rowDefaults()
 	if err := d.mayDo("write"); err != nil {
 		return nil, err
 	}
 	if err := d.checkLatest(data, now); err != nil {
 		return nil, err
 	}
-	right, err := d.transition()
-	if err != nil {
-		return nil, err
-	}
-	if err := d.mayDo(right); err != nil {
+	if err := d.transition(); err != nil {
 		return nil, err
 	}
 	d.resetLevels()
-	if err := d.checkLinks(); err != nil {
+	if err := d.control(); err != nil {
 		return nil, err
 	}
-	if right == "cancel" {
+	if d.action == "cancel" {
+		if err := d.snap.checkBackLinks(d.q.s.collation, old, true); err != nil {
+			return nil, err
+		}
 		return d.store() // what is cancelled is not validated again
-	}
-	if err := d.checkConstants(); err != nil {
-		return nil, err
 	}
 	if err := d.validate(); err != nil {
 		return nil, err
 	}
-	if old.get("docstatus").n == 1 {
-		if err := d.checkAfterSubmit(); err != nil {
-			return nil, err
+	return d.store()
+}
+
+// control is what the code of a DocType does before the checks on fields. What is
+// submitted already is left as it is.
+func (d *draft) control() error {
+	if d.old != nil && d.action != "cancel" {
+		if err := d.checkLinks(); err != nil {
+			return err
 		}
 	}
-	return d.store()
+	if d.action != "update_after_submit" {
+		d.compute()
+	}
+	return nil
 }
 
 // checkLatest is the optimistic lock: the modified that was sent must be the stored one,
@@ -129,22 +148,35 @@ func (d *draft) checkLatest(sent object, now string) error {
 	return nil
 }
 
-// transition checks the change of docstatus and names the right that it takes.
-func (d *draft) transition() (string, error) {
+// transition checks the change of docstatus and the right that it takes.
+func (d *draft) transition() error {
 	from, to := d.old.get("docstatus").n, cint(d.doc.get("docstatus"))
 	switch {
 	case from == 2:
-		return "", raised("ValidationError", "Cannot edit cancelled document")
+		return raised("ValidationError", "Cannot edit cancelled document")
 	case from == 0 && to == 0:
-		return "write", nil
-	case to == 1: // also a change of what is submitted already
-		return "submit", nil
+		d.action = "save"
+		return nil
+	case from == 0 && to == 1:
+		d.action = "submit"
+		return d.mayDo("submit")
+	case from == 1 && to == 1:
+		d.action = "update_after_submit"
+		return d.mayDo("submit")
 	case from == 1 && to == 2:
-		return "cancel", nil
+		d.action = "cancel"
+		return d.mayDo("cancel")
 	default:
-		names := map[int64]string{0: "Draft", 1: "Submitted", 2: "Cancelled"}
-		return "", raised("DocstatusTransitionError", fmt.Sprintf("Cannot change docstatus from %d (%s) to %d (%s)", from, names[from], to, names[to]))
+		return badTransition(from, to)
 	}
+}
+
+func badTransition(from, to int64) error {
+	names := map[int64]string{0: "Draft", 1: "Submitted", 2: "Cancelled"}
+	if names[to] == "" {
+		return raised("ValidationError", "Invalid docstatus")
+	}
+	return raised("DocstatusTransitionError", fmt.Sprintf("Cannot change docstatus from %d (%s) to %d (%s)", from, names[from], to, names[to]))
 }
 
 // mayDo checks a right on the document as it will be.
@@ -185,22 +217,24 @@ func (d *draft) preview() *document {
 	return out
 }
 
-// store puts the draft into the snapshot.
+// store puts the draft into the snapshot and answers it as it was written: the original
+// does not read it back.
 func (d *draft) store() (*document, error) {
 	for _, f := range d.meta.tables() {
-		for i, e := range asList(d.doc.get(f.Name)) {
-			if o, ok := e.(object); ok {
-				o.set("idx", int64(i+1))
-				o.set("docstatus", d.doc.get("docstatus"))
-				o.set("parent", d.doc.get("name"))
-				o.set("parenttype", d.meta.Name)
-				o.set("parentfield", f.Name)
-				o.set("modified", d.doc.get("modified"))
-				o.set("modified_by", d.doc.get("modified_by"))
-				asList(d.doc.get(f.Name))[i] = o
-			}
-		}
+		d.eachRow(f, func(_ int, row *object) {
+			row.set("docstatus", d.doc.get("docstatus"))
+			row.set("parent", d.doc.get("name"))
+			row.set("parenttype", d.meta.Name)
+			row.set("parentfield", f.Name)
+			row.set("modified", d.doc.get("modified"))
+			row.set("modified_by", d.doc.get("modified_by"))
+			defaultTo(row, "owner", d.doc.get("owner"))
+			defaultTo(row, "creation", d.doc.get("creation"))
+		})
 	}
+	answer := d.preview()
+	d.dropStrangers()
+	d.asStored()
 	if err := d.snap.put(d.q.s, d.meta.Name, d.doc); err != nil {
 		return nil, err
 	}
@@ -208,7 +242,7 @@ func (d *draft) store() (*document, error) {
 	if d.meta.Name == "User" && cint(d.doc.get("enabled")) == 0 {
 		d.q.s.sessions.endAll(cstr(d.doc.get("name")))
 	}
-	return d.snap.document(d.q.s.collation, d.meta.Name, cstr(d.doc.get("name"))), nil
+	return answer, d.follow()
 }
 
 // stamp is a time of change; no two are alike, as the optimistic lock compares them.
@@ -236,72 +270,4 @@ func known(meta *docType, data object) object {
 		}
 	}
 	return out
-}
-
-// remove deletes a document for the caller.
-func (q *call) remove(snap *snapshot, doctype, name string) error {
-	q.log.DocType = doctype
-	meta := snap.meta(doctype)
-	if meta == nil {
-		return notFound("DocType", doctype)
-	}
-	d := snap.document(q.s.collation, meta.Name, name)
-	if d == nil {
-		return raised("DoesNotExistError", "")
-	}
-	a := &access{snap: snap, user: q.user, col: q.s.collation}
-	if !a.document(d, "delete") {
-		text := fmt.Sprintf("User not allowed to delete %s: %s", meta.Name, d.row.name())
-		f := a.denied(text, "")
-		f.messages = append(f.messages, shown(text, "Message"))
-		return f
-	}
-	if d.get("docstatus").n == 1 {
-		return thrown("ValidationError", fmt.Sprintf("%s %s: Submitted Record cannot be deleted. You must <a href='https://docs.erpnext.com//docs/user/manual/en/setting-up/"+
-			"articles/delete-submitted-document' target='_blank'> Cancel </a> it first.", meta.Name, d.row.name()))
-	}
-	if by, link := snap.linkedFrom(meta.Name, d.row.vals[0]); by != "" {
-		return thrown("LinkExistsError", fmt.Sprintf("Cannot delete or cancel because %s %s is linked with %s %s ",
-			meta.Name, formLink(meta.Name, d.row.name()), by, formLink(by, link)))
-	}
-	snap.remove(meta, d.row.key())
-	snap.settle(meta.Name)
-	return nil
-}
-
-func formLink(doctype, name string) string {
-	return fmt.Sprintf(`<a href="/app/Form/%s/%s">%s</a>`, doctype, name, name)
-}
-
-// ignoredLinks hold no document back from deletion.
-var ignoredLinks = []string{"Comment", "ToDo", "DocShare", "File", "User Permission", "Deleted Document", "Has Role"}
-
-// linkedFrom finds a document that links to one, by DocType and name.
-func (s *snapshot) linkedFrom(doctype string, name value) (string, string) {
-	for _, other := range sortedKeys(s.tables) {
-		t := s.tables[other]
-		if slices.Contains(ignoredLinks, other) || strings.HasPrefix(other, "Doc") {
-			continue
-		}
-		for _, f := range t.meta.links() {
-			col := t.meta.column(f.Name)
-			if f.Options != doctype || col < 0 {
-				continue
-			}
-			for r := range t.holding(col, name) {
-				by, link := other, r.name()
-				if t.meta.IsTable {
-					by, link = r.vals[t.meta.column("parenttype")].s, r.vals[t.meta.column("parent")].s
-				}
-				if by == doctype && link == name.s {
-					continue // its own rows
-				}
-				if d := t.meta.column("docstatus"); r.vals[d].n == 2 {
-					continue
-				}
-				return by, link
-			}
-		}
-	}
-	return "", ""
 }

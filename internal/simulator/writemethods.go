@@ -8,21 +8,25 @@ import (
 // writeMethods are the functions that change the site.
 func writeMethods() map[string]method {
 	return map[string]method{
-		"frappe.client.insert":                        {run: (*call).clientInsert, posts: true},
-		"frappe.client.insert_many":                   {run: (*call).clientInsertMany, posts: true},
-		"frappe.client.save":                          {run: (*call).clientSave, posts: true},
-		"frappe.client.submit":                        {run: (*call).clientSubmit, posts: true},
-		"frappe.client.cancel":                        {run: (*call).clientCancel, posts: true, need: []string{"doctype", "name"}},
-		"frappe.client.delete":                        {run: (*call).clientDelete, posts: true, need: []string{"doctype", "name"}},
-		"frappe.client.set_value":                     {run: (*call).clientSetValue, posts: true, need: []string{"doctype", "name", "fieldname"}},
-		"frappe.client.rename_doc":                    {run: (*call).clientRename, posts: true, need: []string{"doctype", "old_name", "new_name"}},
-		"frappe.client.attach_file":                   {run: (*call).attachFile, posts: true},
-		"frappe.share.add":                            {run: (*call).shareAdd, need: []string{"doctype", "name"}},
-		"frappe.share.set_permission":                 {run: (*call).shareSet, need: []string{"doctype", "name", "user", "permission_to"}},
-		"frappe.desk.form.utils.add_comment":          {run: (*call).addComment, posts: true},
-		"upload_file":                                 {run: (*call).uploadFile, guest: true},
-		"frappe.utils.file_manager.download_file":     {run: (*call).downloadFile, guest: true, need: []string{"file_url"}},
-		"frappe.core.doctype.file.file.download_file": {run: (*call).downloadFile, guest: true, need: []string{"file_url"}},
+		"frappe.client.insert":      {run: (*call).clientInsert, posts: true},
+		"frappe.client.insert_many": {run: (*call).clientInsertMany, posts: true},
+		"frappe.client.save":        {run: (*call).clientSave, posts: true},
+		"frappe.client.submit":      {run: (*call).clientSubmit, posts: true},
+		"frappe.client.cancel":      {run: (*call).clientCancel, posts: true, need: []string{"doctype", "name"}},
+		"frappe.client.delete":      {run: (*call).clientDelete, posts: true, need: []string{"doctype", "name"}},
+		"frappe.client.set_value":   {run: (*call).clientSetValue, posts: true, need: []string{"doctype", "name", "fieldname"}},
+		"frappe.client.rename_doc":  {run: (*call).clientRename, posts: true, need: []string{"doctype", "old_name", "new_name"}},
+		"frappe.client.bulk_update": {run: (*call).clientBulkUpdate, posts: true, need: []string{"docs"}},
+		"frappe.client.attach_file": {run: (*call).attachFile, posts: true},
+		"erpnext.selling.doctype.sales_order.sales_order.make_sales_invoice": {run: (*call).makeSalesInvoice, need: []string{"source_name"}},
+		"frappe.model.workflow.get_transitions":                              {run: (*call).getTransitions, need: []string{"doc"}},
+		"frappe.model.workflow.apply_workflow":                               {run: (*call).applyWorkflow, need: []string{"doc", "action"}},
+		"frappe.share.add":                                                   {run: (*call).shareAdd, need: []string{"doctype", "name"}},
+		"frappe.share.set_permission":                                        {run: (*call).shareSet, need: []string{"doctype", "name", "user", "permission_to"}},
+		"frappe.desk.form.utils.add_comment":                                 {run: (*call).addComment, posts: true},
+		"upload_file":                                                        {run: (*call).uploadFile, guest: true},
+		"frappe.utils.file_manager.download_file":                            {run: (*call).downloadFile, guest: true, need: []string{"file_url"}},
+		"frappe.core.doctype.file.file.download_file":                        {run: (*call).downloadFile, guest: true, need: []string{"file_url"}},
 	}
 }
 
@@ -246,75 +250,6 @@ func (q *call) clientSetValue() (any, error) {
 		return nil, err
 	}
 	return d.object(q.snap, nil, true), nil
-}
-
-// clientRename renames a document and every link to it.
-func (q *call) clientRename() (any, error) {
-	doctype, from, to := q.arg("doctype"), q.arg("old_name"), q.arg("new_name")
-	err := q.transact(func(snap *snapshot) error {
-		d, err := q.document(doctype, from)
-		if err != nil {
-			return err
-		}
-		a := &access{snap: snap, user: q.user, col: q.s.collation}
-		switch {
-		case snap.document(q.s.collation, doctype, to) != nil:
-			return thrown("ValidationError", fmt.Sprintf("Another %s with name %s exists, select another name", doctype, to))
-		case !a.document(d, "write"):
-			return thrown("ValidationError", "You need write permission to rename")
-		case !bool(d.meta.AllowRename):
-			return thrown("ValidationError", doctype+" not allowed to be renamed")
-		}
-		return snap.rename(q.s, d, to)
-	})
-	if err != nil {
-		return nil, err
-	}
-	q.notes = append(q.notes, object{
-		{"message", fmt.Sprintf("Document renamed from %s to %s", bold(from), bold(to))},
-		{"title", "Message"},
-		{"indicator", "green"},
-		{"alert", int64(1)},
-	})
-	return to, nil
-}
-
-func (s *snapshot) rename(srv *Server, d *document, to string) error {
-	doc := d.object(s, nil, true).plain()
-	doc.set("name", to)
-	for _, f := range d.meta.tables() {
-		for _, e := range asList(doc.get(f.Name)) {
-			if o, ok := e.(object); ok {
-				o.set("parent", to)
-			}
-		}
-	}
-	name := d.row.vals[0]
-	s.remove(d.meta, d.row.key())
-	if err := s.put(srv, d.meta.Name, doc); err != nil {
-		return err
-	}
-	for _, other := range sortedKeys(s.tables) {
-		t := s.tables[other]
-		for _, f := range t.meta.links() {
-			col := t.meta.column(f.Name)
-			if f.Options != d.meta.Name || col < 0 {
-				continue
-			}
-			var changed []*row
-			for r := range t.holding(col, name) {
-				next := &row{vals: slices.Clone(r.vals)}
-				next.vals[col] = srv.collation.text(&t.meta.columns[col], to)
-				changed = append(changed, next)
-			}
-			if len(changed) > 0 {
-				t = t.with(changed...)
-				s.tables[other] = t
-			}
-		}
-	}
-	s.settle(d.meta.Name)
-	return nil
 }
 
 // shareAdd shares a document; the caller must be able to share it.
