@@ -95,11 +95,12 @@ type options struct {
 
 // sharedSite is the recorded site, loaded once: for all tests that neither write to it
 // nor read its call log.
-var sharedSite = sync.OnceValues(func() (*simulator.Server, error) {
-	return simulator.New(simulator.Options{
-		TimeZone: "Asia/Kolkata", Data: os.DirFS("../internal/simulator/testdata/site"), Users: accounts,
-	})
-})
+var sharedSite = sync.OnceValues(func() (*simulator.Server, error) { return simulator.New(recordedSite()) })
+
+// recordedSite is the site that was recorded, with its users.
+func recordedSite() simulator.Options {
+	return simulator.Options{TimeZone: "Asia/Kolkata", Data: os.DirFS("../internal/simulator/testdata/site"), Users: accounts}
+}
 
 // newSite is the recorded site for one test alone.
 func newSite() (*simulator.Server, error) {

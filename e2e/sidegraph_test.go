@@ -68,7 +68,7 @@ func (s *sideSchema) Complexity(context.Context, string, string, int, map[string
 	return 0, false
 }
 
-func (s *sideSchema) Exec(ctx context.Context) graphql.ResponseHandler {
+func (s *sideSchema) Exec(context.Context) graphql.ResponseHandler {
 	done := false
 	return func(ctx context.Context) *graphql.Response {
 		if done {

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -135,9 +136,7 @@ func TestNothingIsCoerced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b.site.ResetCalls()
 			input := map[string]any{"subject": "s", "customer": "Semi;Colon"}
-			for k, v := range tt.input {
-				input[k] = v
-			}
+			maps.Copy(input, tt.input)
 			got := b.query(t, tt.credential, create, map[string]any{"input": input})
 			if len(got.Errors) == 0 {
 				t.Fatalf("was taken: %s", got.raw)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"os"
@@ -15,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"erpgraph/internal/simulator"
 )
 
 const uploadFile = `mutation($file: Upload!, $to: AttachTo, $private: Boolean! = true) { uploadFile(file: $file, attachTo: $to, private: $private) {
@@ -24,9 +27,7 @@ const uploadFile = `mutation($file: Upload!, $to: AttachTo, $private: Boolean! =
 func upload(tb testing.TB, address, credential, filename string, content io.Reader, variables map[string]any, header map[string]string) (answer, error) {
 	tb.Helper()
 	all := map[string]any{"file": nil}
-	for name, value := range variables {
-		all[name] = value
-	}
+	maps.Copy(all, variables)
 	operations, err := json.Marshal(map[string]any{"query": uploadFile, "variables": all})
 	if err != nil {
 		tb.Fatal(err)
@@ -181,7 +182,13 @@ const fileSize = 100 << 20
 //
 //	go test -run '^$' -bench BenchmarkFile -benchtime 1x ./e2e
 func BenchmarkFile(b *testing.B) {
-	t := setup(b, options{signIn: true})
+	site := recordedSite()
+	site.FilesDir, site.MaxFileSize = b.TempDir(), 2*fileSize
+	server, err := simulator.New(site)
+	if err != nil {
+		b.Fatal(err)
+	}
+	t := setup(b, options{signIn: true, site: server})
 	address := freeAddress(b)
 	pid := t.process(b, address)
 	if _, err := upload(b, "http://"+address, sales, "warm.txt", strings.NewReader("warm"), nil, nil); err != nil {

@@ -191,8 +191,9 @@ func slowly(pause time.Duration, chunk int, last time.Duration) roundTripper {
 	return func(r *http.Request) (*http.Response, error) {
 		buffer := make([]byte, chunk)
 		for wait := pause; ; {
-			_, err := io.ReadFull(r.Body, buffer)
-			if err != nil {
+			n, _ := io.ReadFull(r.Body, buffer)
+			ended := n < chunk
+			if ended {
 				wait = last
 			}
 			select {
@@ -200,7 +201,7 @@ func slowly(pause time.Duration, chunk int, last time.Duration) roundTripper {
 			case <-r.Context().Done():
 				return nil, r.Context().Err()
 			}
-			if err != nil {
+			if ended {
 				return reply(stored), nil
 			}
 		}

@@ -202,8 +202,12 @@ func TestRenameRefuses(t *testing.T) {
 	t.Parallel()
 	b := setup(t, frappe.Config{}, ok(`{"message": null}`))
 	for _, c := range [][3]string{
-		{"Customer", "", "B"}, {"Customer", "A", ""}, {"Customer", "A", "A"}, {"../User", "A", "B"},
-		{"Customer", "A", "\xff"}, {"Customer", "A", strings.Repeat("x", 600)},
+		{"Customer", "", "B"},
+		{"Customer", "A", ""},
+		{"Customer", "A", "A"},
+		{"../User", "A", "B"},
+		{"Customer", "A", "\xff"},
+		{"Customer", "A", strings.Repeat("x", 600)},
 	} {
 		if _, err := b.Rename(t.Context(), cred(t), c[0], c[1], c[2], false); apierror.CodeOf(err) != apierror.BadUserInput {
 			t.Errorf("%q: %v", c, err)

@@ -45,7 +45,7 @@ func (s *spool) open() error {
 		return fmt.Errorf("spool an upload: %w", err)
 	}
 	s.file = file
-	s.named = os.Remove(file.Name()) != nil
+	s.named = os.Remove(file.Name()) != nil //nolint:gosec // G703: CreateTemp made the name
 	return nil
 }
 

@@ -57,7 +57,7 @@ func TestSpool(t *testing.T) {
 func TestSpoolWithAName(t *testing.T) {
 	t.Parallel()
 	name := filepath.Join(t.TempDir(), "upload")
-	file, err := os.Create(name) //nolint:gosec // G304: a name of this test
+	file, err := os.Create(name)
 	if err != nil {
 		t.Fatal(err)
 	}

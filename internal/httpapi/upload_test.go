@@ -33,32 +33,42 @@ func TestUploads(t *testing.T) {
 		want      []want
 	}{
 		"single file": {
-			map[string]any{"file": nil}, `{ "0": ["variables.file"] }`,
-			[]part{file("0", "Alpha file content.")}, []want{{"file", "0.txt", "Alpha file content."}},
+			map[string]any{"file": nil},
+			`{ "0": ["variables.file"] }`,
+			[]part{file("0", "Alpha file content.")},
+			[]want{{"file", "0.txt", "Alpha file content."}},
 		},
 		"file list": {
-			map[string]any{"files": []any{nil, nil}}, `{ "0": ["variables.files.0"], "1": ["variables.files.1"] }`,
+			map[string]any{"files": []any{nil, nil}},
+			`{ "0": ["variables.files.0"], "1": ["variables.files.1"] }`,
 			[]part{file("0", "Bravo"), file("1", "Charlie")},
 			[]want{{"files.0", "0.txt", "Bravo"}, {"files.1", "1.txt", "Charlie"}},
 		},
 		"input, out of order": {
-			map[string]any{"input": map[string]any{"file": nil, "files": []any{nil}}}, `{"a":["variables.input.file"],"b":["variables.input.files.0"]}`,
+			map[string]any{"input": map[string]any{"file": nil, "files": []any{nil}}},
+			`{"a":["variables.input.file"],"b":["variables.input.files.0"]}`,
 			[]part{file("b", "second"), file("a", "first")},
 			[]want{{"input.file", "a.txt", "first"}, {"input.files.0", "b.txt", "second"}},
 		},
 		"one part, several places": {
-			map[string]any{"file": nil, "files": []any{nil}}, `{"0":["variables.file","variables.files.0"]}`,
-			[]part{file("0", "twice")}, []want{{"file", "0.txt", "twice"}, {"files.0", "0.txt", "twice"}},
+			map[string]any{"file": nil, "files": []any{nil}},
+			`{"0":["variables.file","variables.files.0"]}`,
+			[]part{file("0", "twice")},
+			[]want{{"file", "0.txt", "twice"}, {"files.0", "0.txt", "twice"}},
 		},
 		"empty":   {map[string]any{"file": nil}, `{"0":["variables.file"]}`, []part{file("0", "")}, []want{{"file", "0.txt", ""}}},
 		"no file": {map[string]any{"file": nil}, `{}`, nil, nil},
 		"a path in the filename": {
-			map[string]any{"file": nil}, `{"0":["variables.file"]}`,
-			[]part{{name: "0", filename: `../../etc/passwd`, content: "x"}}, []want{{"file", "passwd", "x"}},
+			map[string]any{"file": nil},
+			`{"0":["variables.file"]}`,
+			[]part{{name: "0", filename: `../../etc/passwd`, content: "x"}},
+			[]want{{"file", "passwd", "x"}},
 		},
 		"a path of Windows": {
-			map[string]any{"file": nil}, `{"0":["variables.file"]}`,
-			[]part{{name: "0", filename: `C:\\Users\\me\\Rechnung März.pdf`, content: "x"}}, []want{{"file", "Rechnung März.pdf", "x"}},
+			map[string]any{"file": nil},
+			`{"0":["variables.file"]}`,
+			[]part{{name: "0", filename: `C:\\Users\\me\\Rechnung März.pdf`, content: "x"}},
+			[]want{{"file", "Rechnung März.pdf", "x"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

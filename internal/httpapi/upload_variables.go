@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -77,11 +78,7 @@ func holdsUpload(value any) bool {
 	case graphql.Upload:
 		return true
 	case []any:
-		for _, element := range value {
-			if holdsUpload(element) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(value, holdsUpload)
 	case map[string]any:
 		for _, member := range value {
 			if holdsUpload(member) {

@@ -45,6 +45,6 @@ func KeepsDigits(s string, precision, scale int) (keeps, ok bool) {
 	if fits(f.Kind, s, "") != nil {
 		return false, false
 	}
-	typmod := int32(precision<<16|scale&0x7ff) + 4 //nolint:gosec // a precision is 1000 at most
+	typmod := int32(precision<<16|scale&0x7ff) + 4
 	return keepsDigits(f, s, column{sqlType: "numeric", typmod: typmod}) == nil, true
 }

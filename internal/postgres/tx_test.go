@@ -156,7 +156,9 @@ func TestInTxRepeats(t *testing.T) {
 					return err
 				}
 				if runs <= tc.disturbed {
-					b.exec("update service_contract set notes = 'theirs' where id = $1", uuid(1))
+					if _, err := b.db.Pool().Exec(ctx, "update service_contract set notes = 'theirs' where id = $1", uuid(1)); err != nil {
+						return err
+					}
 				}
 				_, err := tx.Update(ctx, b.contract, uuid(1), values(b.contract, "notes", "ours"), postgres.Guard{})
 				return err

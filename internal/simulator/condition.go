@@ -41,7 +41,7 @@ func satisfied(condition string, d *document) (bool, error) {
 }
 
 func holds(v value, op string, literal value) bool {
-	order := 0
+	var order int
 	if literal.kind == text {
 		order = strings.Compare(v.s, literal.s)
 	} else {

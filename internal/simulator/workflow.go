@@ -76,8 +76,14 @@ func (s *snapshot) settleWorkflow(srv *Server, name string) error {
 	w := s.workflow(meta.Name)
 	if meta.field(w.field) == nil {
 		next, err := meta.withField(object{
-			{"fieldname", w.field}, {"label", label(w.field)}, {"fieldtype", "Link"}, {"options", "Workflow State"},
-			{"hidden", int64(1)}, {"allow_on_submit", int64(1)}, {"no_copy", int64(1)}, {"is_custom_field", int64(1)},
+			{"fieldname", w.field},
+			{"label", label(w.field)},
+			{"fieldtype", "Link"},
+			{"options", "Workflow State"},
+			{"hidden", int64(1)},
+			{"allow_on_submit", int64(1)},
+			{"no_copy", int64(1)},
+			{"is_custom_field", int64(1)},
 			{"idx", int64(len(meta.Fields) + 1)},
 		})
 		if err != nil {
@@ -156,7 +162,7 @@ func (q *call) possible(snap *snapshot, w *workflow, d *document) ([]object, err
 
 // workflowCall is the document that a workflow function is about, with its workflow.
 func (q *call) workflowCall(snap *snapshot) (*document, *workflow, error) {
-	sent, err := q.docArg("doc")
+	sent, err := q.docArg()
 	if err != nil {
 		return nil, nil, err
 	}

@@ -126,9 +126,9 @@ func (q *call) deleteDocument(doctype, name string) error {
 	return q.transact(func(snap *snapshot) error { return q.remove(snap, doctype, name) })
 }
 
-// docArg is the argument that holds a document, as JSON or as JSON in a text.
-func (q *call) docArg(name string) (object, error) {
-	v, err := maybeJSON(q.form.get(name))
+// docArg is the argument doc, which holds a document, as JSON or as JSON in a text.
+func (q *call) docArg() (object, error) {
+	v, err := maybeJSON(q.form.get("doc"))
 	if err != nil {
 		return nil, jsonFailure(err)
 	}
@@ -140,7 +140,7 @@ func (q *call) docArg(name string) (object, error) {
 }
 
 func (q *call) clientInsert() (any, error) {
-	data, err := q.docArg("doc")
+	data, err := q.docArg()
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +191,7 @@ func (q *call) clientInsertMany() (any, error) {
 
 // clientSave saves a whole document; without the right modified it mismatches.
 func (q *call) clientSave() (any, error) {
-	data, err := q.docArg("doc")
+	data, err := q.docArg()
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func (q *call) saveWhole(data object) (any, error) {
 }
 
 func (q *call) clientSubmit() (any, error) {
-	data, err := q.docArg("doc")
+	data, err := q.docArg()
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package simulator_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -134,9 +135,7 @@ func TestOrder(t *testing.T) {
 			"customer": "Semi;Colon", "company": "Graft Test Ltd", "delivery_date": "2026-12-30", "currency": "USD", "conversion_rate": 1,
 			"selling_price_list": "Standard Selling", "items": rows,
 		}
-		for k, v := range more {
-			d[k] = v
-		}
+		maps.Copy(d, more)
 		return w.must(t, asSales, http.MethodPost, "/api/resource/Sales Order", d)
 	}
 	quotation := w.must(t, asSales, http.MethodPost, "/api/resource/Quotation", doc{"quotation_to": "Customer", "party_name": "Semi;Colon", "items": rows})
@@ -322,9 +321,7 @@ func TestFieldChecks(t *testing.T) {
 	w := newWriter(t)
 	ticket := func(more doc) doc {
 		d := doc{"subject": "x", "customer": "Semi;Colon"}
-		for k, v := range more {
-			d[k] = v
-		}
+		maps.Copy(d, more)
 		return d
 	}
 	for name, c := range map[string]struct {

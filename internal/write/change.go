@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"erpgraph/internal/apierror"
@@ -76,9 +77,7 @@ func (r *Row) Set(values Input) *Row {
 	if r.step.set == nil {
 		r.step.set = Input{}
 	}
-	for name, v := range values {
-		r.step.set[name] = v
-	}
+	maps.Copy(r.step.set, values)
 	return r
 }
 

@@ -38,7 +38,8 @@ var stateNames = map[string]string{"0": "a draft", "1": "submitted", "2": "cance
 
 func (w *Writer) move(ctx context.Context, t *doctype.Type, name string, o Options, from, to int) (*Result, error) {
 	verb := map[int]string{submitted: "submit", cancelled: "cancel"}[to]
-	if err := writable(t, t.Writes.Submit, verb+"ed"); err != nil {
+	moved := stateNames[string(number(to))]
+	if err := writable(t, t.Writes.Submit, moved); err != nil {
 		return nil, err
 	}
 	lock, err := w.lock(ctx, o)
@@ -51,7 +52,7 @@ func (w *Writer) move(ctx context.Context, t *doctype.Type, name string, o Optio
 		case err != nil:
 			return attempt{}, err
 		case h.docstatus != string(number(from)):
-			return attempt{}, apierror.New(apierror.Validation, "the document can't be %sed: it is %s", verb, stateNames[h.docstatus]).
+			return attempt{}, apierror.New(apierror.Validation, "the document can't be %s: it is %s", moved, stateNames[h.docstatus]).
 				About(t.Key, name, "docstatus")
 		case lock != "" && lock != h.modified:
 			return attempt{}, errStale
@@ -62,7 +63,7 @@ func (w *Writer) move(ctx context.Context, t *doctype.Type, name string, o Optio
 		t: t, name: name, look: true, locked: lock != "",
 		hashed: []any{verb, t.Key, name, lock},
 		before: before,
-		probe: func(ctx context.Context, a attempt) (*Result, error) {
+		probe: func(ctx context.Context, _ attempt) (*Result, error) {
 			return w.probeHead(ctx, t, name, func(h *head) bool { return h.docstatus == string(number(to)) })
 		},
 		call: func(ctx context.Context, a attempt) (*Result, error) {

@@ -170,7 +170,7 @@ func TestDocumentUpdate(t *testing.T) {
 		for _, row := range []string{theirs, first, "' or 1=1 --"} {
 			input := write.Input{"lines": []any{map[string]any{"name": row, "qty": 1}}}
 			_, err := w.as("sales@example.com", "").Update(t.Context(), ticket, name, input, write.Options{Path: "input"})
-			if e := wantCode(t, err, apierror.BadUserInput); e.Field != "input.lines.0.name" {
+			if e := wantError(t, err, apierror.BadUserInput); e.Field != "input.lines.0.name" {
 				t.Errorf("field %s", e.Field)
 			}
 		}
@@ -214,19 +214,18 @@ func TestDocumentIfModified(t *testing.T) {
 	if err := update("one", read); err != nil {
 		t.Fatal(err)
 	}
-	now := w.read(ticket.Key, name)
-	e := wantCode(t, update("two", read), apierror.Conflict)
-	if got, want := e.Extensions["modified"], w.rfc(now["modified"]); got != want {
-		t.Errorf("modified %v, want %v", got, want)
+	now := w.rfc(w.read(ticket.Key, name)["modified"])
+	if e := wantError(t, update("two", read), apierror.Conflict); e.Extensions["modified"] != now {
+		t.Errorf("modified %v, want %v", e.Extensions["modified"], now)
 	}
 	if got := text(w.read(ticket.Key, name)["subject"]); got != "one" {
 		t.Errorf("subject %s: the conflict has written", got)
 	}
-	if err := update("three", e.Extensions["modified"].(string)); err != nil {
+	if err := update("three", now); err != nil {
 		t.Errorf("with the modified of the conflict: %v", err)
 	}
 	for _, junk := range []string{"yesterday", "2026-01-01 00:00:00", "2026-01-01T00:00:00.1234567Z"} {
-		if e := wantCode(t, update("four", junk), apierror.BadUserInput); e.Field != "ifModified" {
+		if e := wantError(t, update("four", junk), apierror.BadUserInput); e.Field != "ifModified" {
 			t.Errorf("field %s", e.Field)
 		}
 	}
@@ -254,7 +253,7 @@ func TestContended(t *testing.T) {
 	}
 	times = 3
 	_, err := w.as("sales@example.com", "").Update(t.Context(), ticket, name, input, write.Options{})
-	if e := wantCode(t, err, apierror.Conflict); e.Extensions["modified"] == nil {
+	if e := wantError(t, err, apierror.Conflict); e.Extensions["modified"] == nil {
 		t.Errorf("no modified: %v", e.Extensions)
 	}
 }
@@ -267,7 +266,7 @@ func TestSubmitCancelAmend(t *testing.T) {
 	name := order(t, w)
 
 	_, err := boss().Cancel(ctx, orders, name, write.Options{})
-	if e := wantCode(t, err, apierror.Validation); e.Field != "docstatus" || e.DocName != name {
+	if e := wantError(t, err, apierror.Validation); e.Field != "docstatus" || e.DocName != name {
 		t.Errorf("a draft can't be cancelled: %+v", e)
 	}
 	_, err = w.as("stock@example.com", "").Submit(ctx, orders, name, write.Options{})
@@ -278,7 +277,7 @@ func TestSubmitCancelAmend(t *testing.T) {
 	wantCode(t, err, apierror.Validation)
 
 	_, err = boss().Update(ctx, orders, name, write.Input{"customer": "West View"}, write.Options{Path: "input"})
-	if e := wantCode(t, err, apierror.Validation); e.Field != "input.customer" || e.DocType != "Sales Order" || e.DocName != name {
+	if e := wantError(t, err, apierror.Validation); e.Field != "input.customer" || e.DocType != "Sales Order" || e.DocName != name {
 		t.Errorf("after submission: %+v", e)
 	}
 	_, err = boss().Amend(ctx, orders, name, nil, write.Options{})
@@ -325,7 +324,7 @@ func TestLevels(t *testing.T) {
 	ticket, ctx := w.typ("Service Ticket"), t.Context()
 	name := newTicket(t, w, "sales@example.com")
 	_, err := w.as("sales@example.com", "").Update(ctx, ticket, name, write.Input{"internalCost": "5", "subject": "no"}, write.Options{Path: "input"})
-	if e := wantCode(t, err, apierror.Forbidden); e.Field != "input.internalCost" {
+	if e := wantError(t, err, apierror.Forbidden); e.Field != "input.internalCost" {
 		t.Errorf("field %s", e.Field)
 	}
 	if got := text(w.read(ticket.Key, name)["subject"]); got != "s" {

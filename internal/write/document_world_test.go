@@ -251,13 +251,19 @@ func (w *siteWorld) must(r *write.Result, err error) *write.Result {
 	return r
 }
 
-// wantCode wants an error of that code, and gives its public part.
-func wantCode(tb testing.TB, err error, code apierror.Code) *apierror.Error {
+// wantCode wants an error of that code.
+func wantCode(tb testing.TB, err error, code apierror.Code) {
 	tb.Helper()
-	e, ok := apierror.As(err)
-	if !ok || e.Code != code {
+	if e, ok := apierror.As(err); !ok || e.Code != code {
 		tb.Fatalf("error %v, want %s", err, code)
 	}
+}
+
+// wantError wants an error of that code, and gives its public part.
+func wantError(tb testing.TB, err error, code apierror.Code) *apierror.Error {
+	tb.Helper()
+	wantCode(tb, err, code)
+	e, _ := apierror.As(err)
 	return e
 }
 

@@ -3,6 +3,7 @@ package write
 import (
 	"context"
 	"errors"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -64,9 +65,7 @@ func (w *Writer) conflict(ctx context.Context, op *operation, err error) error {
 
 func with(extensions map[string]any, key string, v any) map[string]any {
 	out := map[string]any{key: v}
-	for k, v := range extensions {
-		out[k] = v
-	}
+	maps.Copy(out, extensions)
 	return out
 }
 

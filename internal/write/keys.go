@@ -261,7 +261,7 @@ func (w *Writer) background(ctx context.Context, what string, do func(context.Co
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	if err := do(ctx); err != nil {
-		w.cfg.Logger.ErrorContext(ctx, "write: "+what, slog.Any("error", err))
+		w.cfg.Logger.ErrorContext(ctx, "the end of a write could not be stored", slog.String("task", what), slog.Any("error", err))
 	}
 }
 

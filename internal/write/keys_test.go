@@ -57,9 +57,9 @@ func TestKeyRemembersRefusals(t *testing.T) {
 		_, err := w.as(sales, key).Create(ctx, ticket, write.Input{"subject": "x", "customer": customer}, write.Options{Path: "input"})
 		return err
 	}
-	first := wantCode(t, create("k", "Nobody Ltd"), apierror.Validation)
+	first := wantError(t, create("k", "Nobody Ltd"), apierror.Validation)
 	calls := w.writes.Load()
-	again := wantCode(t, create("k", "Nobody Ltd"), apierror.Validation)
+	again := wantError(t, create("k", "Nobody Ltd"), apierror.Validation)
 	if again.Message != first.Message || again.Field != "input.customer" || again.DocType != ticket.Key || w.writes.Load() != calls {
 		t.Errorf("first %+v, again %+v", first, again)
 	}
@@ -91,7 +91,7 @@ func TestKeyAfterLoss(t *testing.T) {
 			}
 			r, err := lost.write(w.as(manager, "k"), t.Context(), w, name)
 			if lost.unknown {
-				if e := wantCode(t, err, apierror.Conflict); e.Extensions["uncertain"] != true {
+				if e := wantError(t, err, apierror.Conflict); e.Extensions["uncertain"] != true {
 					t.Errorf("extensions %v", e.Extensions)
 				}
 			} else if w.must(r, err); !r.Replayed || r.Name == "" {
@@ -241,7 +241,7 @@ func TestKeyTwins(t *testing.T) {
 	twin := w.must(w.as(sales, "").Create(ctx, ticket, input, write.Options{}))
 	n := w.count(ticket.Key)
 	_, err := w.as(sales, "k").Create(ctx, ticket, input, write.Options{})
-	e := wantCode(t, err, apierror.Conflict)
+	e := wantError(t, err, apierror.Conflict)
 	candidates, _ := e.Extensions["candidates"].([]string)
 	if len(candidates) != 2 || candidates[1] != twin.Name || w.count(ticket.Key) != n {
 		t.Errorf("extensions %v, %d tickets, before %d", e.Extensions, w.count(ticket.Key), n)
@@ -295,7 +295,7 @@ func TestKeyKilled(t *testing.T) {
 	}()
 	w.after = nil
 	_, err := w.as(sales, "k").Create(ctx, ticket, input, write.Options{})
-	if e := wantCode(t, err, apierror.Conflict); e.Extensions["retryAfter"] == nil {
+	if e := wantError(t, err, apierror.Conflict); e.Extensions["retryAfter"] == nil {
 		t.Errorf("while it may run: %v", e.Extensions)
 	}
 	if _, err := w.db.Pool().Exec(ctx, "update idempotency_key set lease_until = now() - interval '1 second'"); err != nil {
@@ -402,7 +402,7 @@ func TestBulkOutOfTime(t *testing.T) {
 	}
 	w.must(rows[0].Result, rows[0].Err)
 	for _, row := range rows[1:] {
-		if e := wantCode(t, row.Err, apierror.UpstreamTimeout); !strings.Contains(e.Message, "not written") || write.Uncertain(row.Err) {
+		if e := wantError(t, row.Err, apierror.UpstreamTimeout); !strings.Contains(e.Message, "not written") || write.Uncertain(row.Err) {
 			t.Errorf("%v", row.Err)
 		}
 	}

@@ -20,7 +20,8 @@ func TestCreateLocalMany(t *testing.T) {
 	inputs := []write.Input{
 		contract("GRANT"), contract("West"), contract("Ünal"),
 		{"customer": "Grant", "item": "Pump", "startDate": "2026-04-01", "monthlyFee": "-1"},
-		{"customer": "Grant"}, contract("grant "),
+		{"customer": "Grant"},
+		contract("grant "),
 	}
 	rows, err := w.ada().writer("").CreateMany(t.Context(), w.typ("Contract"), inputs, write.Options{})
 	if err != nil {

@@ -228,7 +228,7 @@ func (e *fakeERP) put(doctypeName, name, owner string, values map[string]any) fa
 	return doc
 }
 
-func (e *fakeERP) note(format string, args ...any) {
+func (e *fakeERP) notef(format string, args ...any) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.calls = append(e.calls, fmt.Sprintf(format, args...))
@@ -261,7 +261,7 @@ type personalERP struct {
 
 func (p *personalERP) List(_ context.Context, _ frappe.Credential, q frappe.ListQuery) (*frappe.Table, error) {
 	e := p.person.w.erp
-	e.note("list %s", q.DocType)
+	e.notef("list %s", q.DocType)
 	if e.onList != nil {
 		e.onList(q.DocType)
 	}
@@ -305,7 +305,7 @@ func (p *personalERP) List(_ context.Context, _ frappe.Credential, q frappe.List
 func (d fakeDoc) fits(filters []frappe.Filter) bool {
 	for _, f := range filters {
 		have := fmt.Sprint(d[f.Field])
-		ok := false
+		var ok bool
 		switch f.Op {
 		case frappe.OpEq:
 			ok = strings.EqualFold(have, strings.TrimRight(fmt.Sprint(f.Value), " "))
@@ -328,7 +328,7 @@ func (d fakeDoc) fits(filters []frappe.Filter) bool {
 
 func (p *personalERP) Document(_ context.Context, _ frappe.Credential, doctypeName, name string) (map[string]jsontext.Value, error) {
 	e := p.person.w.erp
-	e.note("read %s", doctypeName)
+	e.notef("read %s", doctypeName)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, d := range e.docs[doctypeName] {
@@ -358,7 +358,7 @@ func (d fakeDoc) raw() map[string]jsontext.Value {
 
 func (p *personalERP) Insert(_ context.Context, _ frappe.Credential, doctypeName string, values map[string]any) (*frappe.Written, error) {
 	e := p.person.w.erp
-	e.note("insert %s", doctypeName)
+	e.notef("insert %s", doctypeName)
 	if e.insert != nil {
 		if err := e.insert(doctypeName); err != nil {
 			return nil, err

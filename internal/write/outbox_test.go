@@ -303,7 +303,11 @@ func TestOutboxOfARowThatGoes(t *testing.T) {
 	t.Parallel()
 	w := invoiced(t)
 	ada := w.ada()
-	ada.after = func(context.Context) { w.sql(`delete from service_visit where id = $1`, rowID(11)) }
+	ada.after = func(ctx context.Context) {
+		if _, err := w.db.Pool().Exec(ctx, `delete from service_visit where id = $1`, rowID(11)); err != nil {
+			t.Error(err)
+		}
+	}
 	if d, err := ada.deliver(t.Context()); err != nil || d.State != write.Done {
 		t.Errorf("%+v, %v", d, err)
 	}

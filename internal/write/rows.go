@@ -1,6 +1,7 @@
 package write
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -34,9 +35,7 @@ func rawText(v jsontext.Value) string {
 // would take another document's row away from it (model/document.py update_child_table).
 func merge(stored document, r *request) (map[string]any, error) {
 	values := make(map[string]any, len(r.values)+len(r.rows)+1)
-	for column, v := range r.values {
-		values[column] = v
-	}
+	maps.Copy(values, r.values)
 	for column, rows := range r.rows {
 		merged, err := mergeTable(stored[column], rows)
 		if err != nil {
@@ -83,8 +82,6 @@ func mergeRow(stored document, input map[string]any) map[string]any {
 			out[column] = v
 		}
 	}
-	for column, v := range input {
-		out[column] = v
-	}
+	maps.Copy(out, input)
 	return out
 }
