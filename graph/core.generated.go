@@ -25,7 +25,6 @@ type MutationResolver interface {
 	UpdateAddress(ctx context.Context) (*engine.Result, error)
 	DeleteAddress(ctx context.Context) (*engine.Result, error)
 	RenameAddress(ctx context.Context) (*engine.Result, error)
-	DeleteBin(ctx context.Context) (*engine.Result, error)
 	CreateBrand(ctx context.Context) (*engine.Result, error)
 	CreateBrands(ctx context.Context) (*engine.Result, error)
 	UpdateBrand(ctx context.Context) (*engine.Result, error)
@@ -67,8 +66,6 @@ type MutationResolver interface {
 	SubmitDeliveryNote(ctx context.Context) (*engine.Result, error)
 	CancelDeliveryNote(ctx context.Context) (*engine.Result, error)
 	AmendDeliveryNote(ctx context.Context) (*engine.Result, error)
-	CreateFile(ctx context.Context) (*engine.Result, error)
-	CreateFiles(ctx context.Context) (*engine.Result, error)
 	UpdateFile(ctx context.Context) (*engine.Result, error)
 	DeleteFile(ctx context.Context) (*engine.Result, error)
 	CreateIssue(ctx context.Context) (*engine.Result, error)
@@ -517,29 +514,6 @@ func (ec *executionContext) _Mutation_renameAddress(ctx context.Context, field g
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_renameAddress(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Mutation", field, true, true, "_Result")
-}
-
-func (ec *executionContext) _Mutation_deleteBin(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_deleteBin(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Mutation().DeleteBin(ctx)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *engine.Result) graphql.Marshaler {
-			return ec.marshalO_Result2ᚖerpgraphᚋinternalᚋengineᚐResult(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Mutation_deleteBin(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Mutation", field, true, true, "_Result")
 }
 
@@ -1483,52 +1457,6 @@ func (ec *executionContext) _Mutation_amendDeliveryNote(ctx context.Context, fie
 	)
 }
 func (ec *executionContext) fieldContext_Mutation_amendDeliveryNote(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Mutation", field, true, true, "_Result")
-}
-
-func (ec *executionContext) _Mutation_createFile(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_createFile(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Mutation().CreateFile(ctx)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *engine.Result) graphql.Marshaler {
-			return ec.marshalO_Result2ᚖerpgraphᚋinternalᚋengineᚐResult(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Mutation_createFile(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Mutation", field, true, true, "_Result")
-}
-
-func (ec *executionContext) _Mutation_createFiles(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
-	return graphql.ResolveField(
-		ctx,
-		ec.OperationContext,
-		field,
-		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return ec.fieldContext_Mutation_createFiles(ctx, field)
-		},
-		func(ctx context.Context) (any, error) {
-			return ec.Resolvers.Mutation().CreateFiles(ctx)
-		},
-		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v *engine.Result) graphql.Marshaler {
-			return ec.marshalO_Result2ᚖerpgraphᚋinternalᚋengineᚐResult(ctx, selections, v)
-		},
-		true,
-		false,
-	)
-}
-func (ec *executionContext) fieldContext_Mutation_createFiles(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Mutation", field, true, true, "_Result")
 }
 
@@ -7312,13 +7240,6 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
-		case "deleteBin":
-			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_deleteBin(ctx, field)
-			})
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
 		case "createBrand":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_createBrand(ctx, field)
@@ -7602,20 +7523,6 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "amendDeliveryNote":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_amendDeliveryNote(ctx, field)
-			})
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
-		case "createFile":
-			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_createFile(ctx, field)
-			})
-			if out.Values[i] == graphql.RequiredNull {
-				out.Invalids++
-			}
-		case "createFiles":
-			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
-				return ec._Mutation_createFiles(ctx, field)
 			})
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++

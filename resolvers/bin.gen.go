@@ -8,11 +8,6 @@ import (
 	"erpgraph/internal/engine"
 )
 
-// DeleteBin is answered by the engine, all its selection included.
-func (r *mutationResolver) DeleteBin(ctx context.Context) (*engine.Result, error) {
-	return r.Engine.Resolve(ctx)
-}
-
 // Bin is answered by the engine, all its selection included.
 func (r *queryResolver) Bin(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

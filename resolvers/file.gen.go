@@ -8,16 +8,6 @@ import (
 	"erpgraph/internal/engine"
 )
 
-// CreateFile is answered by the engine, all its selection included.
-func (r *mutationResolver) CreateFile(ctx context.Context) (*engine.Result, error) {
-	return r.Engine.Resolve(ctx)
-}
-
-// CreateFiles is answered by the engine, all its selection included.
-func (r *mutationResolver) CreateFiles(ctx context.Context) (*engine.Result, error) {
-	return r.Engine.Resolve(ctx)
-}
-
 // UpdateFile is answered by the engine, all its selection included.
 func (r *mutationResolver) UpdateFile(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)

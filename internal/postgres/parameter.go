@@ -95,7 +95,7 @@ func keeps(f *doctype.Field, s string, col column) error {
 		}
 	case doctype.DateTime, doctype.Time:
 		if n := col.secondDigits(); len(strings.TrimRight(fraction(s), "0")) > n {
-			return invalid(nil, []string{f.Name}, "must not have more than %d digits behind the second's point", n)
+			return badInput(f.Name, "must not have more than %d digits behind the second's point", n)
 		}
 	case doctype.Enum:
 		if len(f.Enum) > 0 && !slices.ContainsFunc(f.Enum, func(p doctype.Pair) bool { return p.Label == s }) {
@@ -107,7 +107,7 @@ func keeps(f *doctype.Field, s string, col column) error {
 		}
 	}
 	if n, ok := col.maxChars(); ok && utf8.RuneCountInString(s) > n {
-		return invalid(nil, []string{f.Name}, "must not be longer than %d characters", n)
+		return badInput(f.Name, "must not be longer than %d characters", n)
 	}
 	return nil
 }
@@ -130,15 +130,15 @@ func keepsDigits(f *doctype.Field, s string, col column) error {
 	precision, scale, ok := col.digits()
 	if !ok {
 		if col.sqlType != "numeric" && behind > 0 {
-			return invalid(nil, []string{f.Name}, "must be a whole number")
+			return badInput(f.Name, "must be a whole number")
 		}
 		return nil
 	}
 	switch {
 	case behind > scale:
-		return invalid(nil, []string{f.Name}, "must not have more than %d digits behind the point", max(scale, 0))
+		return badInput(f.Name, "must not have more than %d digits behind the point", max(scale, 0))
 	case whole > precision-scale:
-		return invalid(nil, []string{f.Name}, "must not have more than %d digits before the point", max(precision-scale, 0))
+		return badInput(f.Name, "must not have more than %d digits before the point", max(precision-scale, 0))
 	default:
 		return nil
 	}

@@ -135,8 +135,8 @@ func TestViolations(t *testing.T) {
 		"index":         {values(typ, "mustBe", long[len(long)-5000:]), v, "mustBe: is too long for the app's database", "mustBe", "ruled_must"},
 		"index by far":  {values(typ, "mustBe", long, "amount", 1), v, "mustBe: is too long for the app's database", "mustBe", ""},
 		"int":           {values(typ, "theLow", 3000000000), apierror.BadUserInput, "theLow: the value does not fit the column", "theLow", ""},
-		"float":         {values(typ, "theLow", 1, "amount", 1234.5), v, "amount: must not have more than 3 digits before the point", "amount", ""},
-		"decimal":       {values(typ, "ratio", "1.5"), v, "ratio: must not have more than 0 digits before the point", "ratio", ""},
+		"float":         {values(typ, "theLow", 1, "amount", 1234.5), apierror.BadUserInput, "amount: must not have more than 3 digits before the point", "amount", ""},
+		"decimal":       {values(typ, "ratio", "1.5"), apierror.BadUserInput, "ratio: must not have more than 0 digits before the point", "ratio", ""},
 		"U+0000":        {values(typ, "theCode", "\x00"), apierror.BadUserInput, "theCode: must not hold the character U+0000", "theCode", ""},
 		"not UTF-8":     {values(typ, "theOwner", "\xff"), apierror.BadUserInput, "theOwner: is not valid UTF-8", "theOwner", ""},
 	} {

@@ -26,7 +26,7 @@ func mutationFields(t *doctype.Type) ast.FieldList {
 		add(t.CreateRoot(), "Creates "+noun+".", payload, arg("input", nonNull(t.CreateInput())))
 		inputs := listOf(t.CreateInput())
 		inputs.NonNull = true
-		add(t.CreateManyRoot(), "Creates several, with a result for each.",
+		add(t.CreateManyRoot(), "Creates several, at most 100, one after the other, with a result for each.",
 			ast.NamedType(t.ManyPayload(), nil), arg("inputs", inputs))
 	}
 	if w.Update {
@@ -124,6 +124,9 @@ func methodTypes(methods []*doctype.Method) *ast.SchemaDocument {
 				typ = ast.ListType(typ, nil)
 			}
 			fields = append(fields, field(m.Field, "", typ))
+		}
+		if m.Kind == doctype.DocumentResult && !m.List {
+			fields = append(fields, field("name", "Its docname, also where the caller may not read it.", ast.NamedType("String", nil)))
 		}
 		doc.Definitions = append(doc.Definitions, object(m.Payload, "", append(fields, messages())))
 	}
