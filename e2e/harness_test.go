@@ -208,6 +208,7 @@ func (b *bundle) config(tb testing.TB, opts options) app.Config {
 		tb.Fatal(err)
 	}
 	cfg.ERPNextURL, cfg.Introspection, cfg.PublicURL = b.siteURL, true, b.url
+	cfg.UpstreamBusy = time.Millisecond // the simulator does not go on when its caller has left
 	if opts.beside != nil {
 		cfg.PublicURL = opts.beside.url
 	}

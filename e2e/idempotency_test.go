@@ -143,7 +143,7 @@ func TestKilledAfterTheWrite(t *testing.T) {
 				b.query(t, manager, tt.prepare, nil).into(t, new(any))
 			}
 			address := freeAddress(t)
-			b.process(t, address, dieVariable+"=1", "OPERATION_TIMEOUT=500ms", "UPSTREAM_TIMEOUT=500ms")
+			b.process(t, address, dieVariable+"=1", "OPERATION_TIMEOUT=500ms", "UPSTREAM_TIMEOUT=500ms", "UPSTREAM_BUSY=1ms")
 			if body := sendTo(t, "http://"+address, credential, tt.mutation, "killed"); body != "" {
 				t.Fatalf("the process answered: %s", body)
 			}

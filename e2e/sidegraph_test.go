@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -83,7 +84,13 @@ func (s *sideSchema) Exec(context.Context) graphql.ResponseHandler {
 				data = append(data, ',')
 			}
 			data = append(strconv.AppendQuote(data, f.Alias), ':')
-			data = append(data, s.field(ctx, root, f)...)
+			ctx := graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{Object: root, Field: f})
+			w := new(jsonWriter)
+			op.RootResolverMiddleware(ctx, func(ctx context.Context) graphql.Marshaler {
+				answer := s.field(ctx, root, f)
+				return graphql.WriterFunc(func(w io.Writer) { _, _ = w.Write(answer) })
+			}).MarshalGQL(w)
+			data = append(data, w.b...)
 		}
 		return &graphql.Response{Data: append(data, '}')}
 	}

@@ -32,6 +32,10 @@ type completion struct {
 // completeVisit closes a visit. A result beside an error is a visit that is closed all the
 // same.
 //
+// A change to the visit itself between reading and closing it is a CONFLICT. One to its
+// parts in that moment is not noticed, as they are rows of their own: the invoice, which is
+// a draft, bills them as they were read.
+//
 // Errors: NOT_FOUND and FORBIDDEN as for any write of a visit, VALIDATION for one that is
 // closed or cancelled already, or that has nothing to bill, CONFLICT when somebody else
 // was quicker.
@@ -52,7 +56,16 @@ func completeVisit(ctx context.Context, w *write.Writer, c completion) (*write.R
 	if err := w.Set().MayWrite(ctx, visit.Type); err != nil {
 		return nil, err
 	}
-	change, err := closing(ctx, w, visit, c)
+	if err := planned(visit); err != nil {
+		return nil, err
+	}
+	var invoice write.Input
+	if c.Invoice {
+		if invoice, err = invoiceOf(ctx, w.Set(), visit); err != nil {
+			return nil, err
+		}
+	}
+	change, err := closing(w, visit, c.Report, invoice)
 	if err != nil {
 		return nil, err
 	}
@@ -60,31 +73,30 @@ func completeVisit(ctx context.Context, w *write.Writer, c completion) (*write.R
 	if err != nil || !c.Invoice {
 		return result, err
 	}
-	return draftInvoice(ctx, w, result)
+	return draftInvoice(ctx, w, result, invoice)
 }
 
-// closing is the local part: the visit's own fields, and the wish for its invoice.
-func closing(ctx context.Context, w *write.Writer, visit *loaders.Row, c completion) (*write.Change, error) {
+// planned refuses a visit that can't be closed.
+func planned(visit *loaders.Row) error {
 	status, err := visit.String("status")
-	if err != nil {
-		return nil, err
+	if err == nil && status != "PLANNED" {
+		return invalid(visit, "id", "the visit is %s already", strings.ToLower(status))
 	}
-	if status != "PLANNED" {
-		return nil, invalid(visit, "id", "the visit is %s already", strings.ToLower(status))
-	}
+	return err
+}
+
+// closing is the local part: the visit's own fields, and the wish for its invoice; nil for
+// none.
+func closing(w *write.Writer, visit *loaders.Row, report string, invoice write.Input) (*write.Change, error) {
 	modified, err := visit.String("updatedAt")
 	if err != nil {
 		return nil, err
 	}
 	change := w.Change()
-	row := change.Update(serviceVisit, visit.Key, write.Input{"status": "DONE", "report": c.Report}).IfUnchanged(modified)
-	if c.Invoice {
-		input, err := invoiceOf(ctx, w.Set(), visit)
-		if err != nil {
-			return nil, err
-		}
+	row := change.Update(serviceVisit, visit.Key, write.Input{"status": "DONE", "report": report}).IfUnchanged(modified)
+	if invoice != nil {
 		change.Outbox(write.OutboxSpec{
-			On: row, Slot: invoiceSlot, Create: "Sales Invoice", Input: input,
+			On: row, Slot: invoiceSlot, Create: "Sales Invoice", Input: invoice,
 			State: "invoiceState", Problem: "invoiceProblem", Link: "invoice",
 		})
 	}
@@ -145,8 +157,8 @@ func item(code, qty, rate string) map[string]any {
 
 // draftInvoice carries out the wish for an invoice. What ERPNext has against it is told by
 // the visit; only a credential that it does not take fails the whole.
-func draftInvoice(ctx context.Context, w *write.Writer, result *write.Result) (*write.Result, error) {
-	draft, err := w.Deliver(ctx, serviceVisit, result.Name, invoiceSlot)
+func draftInvoice(ctx context.Context, w *write.Writer, result *write.Result, invoice write.Input) (*write.Result, error) {
+	draft, err := w.Deliver(ctx, serviceVisit, result.Name, invoiceSlot, invoice)
 	switch {
 	case apierror.CodeOf(err) == apierror.Unauthenticated:
 		return nil, err
@@ -163,12 +175,35 @@ func resumeInvoice(ctx context.Context, w *write.Writer, visit *loaders.Row, don
 	if err != nil || state != write.Pending {
 		return done, err
 	}
-	return draftInvoice(ctx, w, done)
+	invoice, err := invoiceOf(ctx, w.Set(), visit)
+	if err != nil {
+		return done, err
+	}
+	return draftInvoice(ctx, w, done, invoice)
 }
 
-// retryInvoice tries again to draft the invoice of a visit.
+// retryInvoice tries again to draft the invoice of a visit, for what the visit shows now:
+// what somebody else asked for then shows nowhere, and may not be what this caller would
+// bill. Where it was drafted before, that stays.
 func retryInvoice(ctx context.Context, w *write.Writer, id string) (*write.Result, error) {
-	draft, err := w.Deliver(ctx, serviceVisit, id, invoiceSlot)
+	visit, err := w.Set().Lookup(ctx, serviceVisit, id, "contract", "invoiceState")
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Set().MayWrite(ctx, visit.Type); err != nil {
+		return nil, err
+	}
+	state, err := visit.String("invoiceState")
+	if err != nil {
+		return nil, err
+	}
+	var invoice write.Input
+	if state == write.Pending || state == write.Failed {
+		if invoice, err = invoiceOf(ctx, w.Set(), visit); err != nil {
+			return nil, err
+		}
+	}
+	draft, err := w.Deliver(ctx, serviceVisit, id, invoiceSlot, invoice)
 	if err != nil {
 		return nil, err
 	}

@@ -123,6 +123,7 @@ func (a *App) assemble(opts Options) error {
 		Writers: write.New(write.Config{
 			Registry: a.registry, Upstream: a.frappe, Local: a.db, Site: a.site, FilePath: a.cfg.filePath,
 			Lease: a.cfg.OperationTimeout + a.cfg.UpstreamTimeout, Now: opts.Now, Logger: a.log, AfterCall: opts.AfterWrite,
+			Busy: a.cfg.UpstreamBusy,
 		}),
 		IdempotencyKey: httpapi.IdempotencyKey,
 		Credential:     credential,
@@ -154,7 +155,8 @@ func (a *App) assemble(opts Options) error {
 					return response
 				})
 			},
-			Trace: func(ctx context.Context) any { return traceOf(ctx).report() },
+			AroundRootFields: e.AroundRootField,
+			Trace:            func(ctx context.Context) any { return traceOf(ctx).report() },
 		},
 		UploadDir:    a.cfg.UploadDir,
 		Authenticate: a.authenticate,

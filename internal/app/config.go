@@ -43,6 +43,7 @@ type Config struct {
 	MaxUpstream      int           `name:"max-upstream" env:"MAX_UPSTREAM" default:"8" help:"Calls to ERPNext at the same time, for this process. ERPNext has few workers."`
 	MaxUpstreamCalls int           `name:"max-upstream-calls" env:"MAX_UPSTREAM_CALLS" default:"60" help:"Calls to ERPNext that one operation may need."`
 	UpstreamTimeout  time.Duration `name:"upstream-timeout" env:"UPSTREAM_TIMEOUT" default:"20s" help:"Time limit of one call to ERPNext, waiting and retries included."`
+	UpstreamBusy     time.Duration `name:"upstream-busy" env:"UPSTREAM_BUSY" default:"120s" help:"How long ERPNext may go on with a request that nobody waits for any more: the timeout of its gunicorn. A write without an answer is looked for only after that."`
 	OperationTimeout time.Duration `name:"operation-timeout" env:"OPERATION_TIMEOUT" default:"30s" help:"Time limit of one operation."`
 	MaxPage          int           `name:"max-page" env:"MAX_PAGE" default:"500" help:"The largest first or last of a list."`
 	MaxCost          int           `name:"max-cost" env:"MAX_COST" default:"100000" help:"The largest cost of an operation: each field counts 1, below a list times its page size."`

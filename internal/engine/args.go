@@ -17,15 +17,34 @@ import (
 // Decimal written in the query keeps its digits.
 type arguments map[string]any
 
-// argumentsOf reads the arguments of a field; absent is not null.
+// checkNulls refuses null for an argument that has none. A nullable variable may stand there
+// for the sake of the argument's default (section 5.8.5 of the specification), so that
+// validation lets it pass.
+func checkNulls(f graphql.CollectedField, vars map[string]any) error {
+	for _, def := range f.Definition.Arguments {
+		a := f.Arguments.ForName(def.Name)
+		if a == nil || !def.Type.NonNull {
+			continue
+		}
+		if value, ok := goValue(a.Value, vars); ok && value == nil {
+			return badInput(def.Name, "must not be null")
+		}
+	}
+	return nil
+}
+
+// argumentsOf reads the arguments of a field; absent is not null. A variable that was not
+// given leaves the argument to its default.
 func argumentsOf(f graphql.CollectedField, vars map[string]any) arguments {
 	out := arguments{}
 	for _, def := range f.Definition.Arguments {
-		v := def.DefaultValue
 		if a := f.Arguments.ForName(def.Name); a != nil {
-			v = a.Value
+			if value, ok := goValue(a.Value, vars); ok {
+				out[def.Name] = value
+				continue
+			}
 		}
-		if value, ok := goValue(v, vars); ok {
+		if value, ok := goValue(def.DefaultValue, nil); ok {
 			out[def.Name] = value
 		}
 	}

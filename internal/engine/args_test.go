@@ -69,7 +69,7 @@ func TestArguments(t *testing.T) {
 			map[string]any{"i": int64(5), "in": map[string]any{"a": 1.5, "b": []any{2}}},
 			arguments{"i": n("5"), "in": map[string]any{"a": n("1.5"), "b": []any{n("2")}}},
 		},
-		{"a variable not given", `query($i: Int) { f(i: $i) }`, nil, arguments{}},
+		{"a variable not given", `query($i: Int) { f(i: $i) }`, nil, arguments{"i": n("3")}},
 		{"a variable's default", `query($i: Int = 9) { f(i: $i) }`, nil, arguments{"i": n("9")}},
 		{"a variable in an object", `query($a: Any, $b: [Int]) { f(in: {a: $a, b: $b}) }`, map[string]any{"a": "x"}, arguments{"i": n("3"), "in": map[string]any{"a": "x"}}},
 		{"a variable in a list", `query($a: Any) { f(l: [1, $a]) }`, nil, arguments{"i": n("3"), "l": []any{n("1"), nil}}},

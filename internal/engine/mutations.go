@@ -8,7 +8,9 @@ import (
 	"fmt"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 
+	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/write"
 	"erpgraph/loaders"
@@ -159,6 +161,9 @@ func (x *execution) mutate(ctx context.Context, f graphql.CollectedField) (*Resu
 	if !ok {
 		return nil, fmt.Errorf("%s is in the SDL but not in the registry", f.Name)
 	}
+	if err := checkNulls(f, graphql.GetOperationContext(ctx).Variables); err != nil {
+		return nil, err
+	}
 	w, err := x.writer(ctx, f)
 	if err != nil {
 		return nil, err
@@ -167,36 +172,55 @@ func (x *execution) mutate(ctx context.Context, f graphql.CollectedField) (*Resu
 	if err != nil {
 		return nil, err
 	}
-	steady, cancel, err := unhurried(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer cancel()
-	done, err := m.run(steady, w, argumentsOf(f, y.op.Variables))
+	done, err := m.run(ctx, w, argumentsOf(f, y.op.Variables))
 	if err != nil {
 		return nil, err
 	}
 	return y.show(ctx, p, done)
 }
 
-// unhurried is ctx for a write: a client that leaves does not cut it off in the middle,
-// the operation's time limit does. Nothing is begun for one who has left already.
-func unhurried(ctx context.Context) (context.Context, context.CancelFunc, error) {
-	if err := context.Cause(ctx); err != nil {
-		return nil, nil, deadline(err)
+// AroundRootField runs a field of a mutation, hand-written ones too: a client that leaves
+// does not cut off a write in the middle, the operation's time limit does.
+func (e *Engine) AroundRootField(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
+	op, root := graphql.GetOperationContext(ctx), graphql.GetRootFieldContext(ctx)
+	x, ok := ctx.Value(executionKey{}).(*execution)
+	if !ok || root == nil || op.Operation.Operation != ast.Mutation || ctx.Err() != nil {
+		return next(ctx) // for one who has left already, nothing is begun: see writer
 	}
 	steady := context.WithoutCancel(ctx)
 	if at, ok := ctx.Deadline(); ok {
-		steady, cancel := context.WithDeadline(steady, at)
-		return steady, cancel, nil
+		var cancel context.CancelFunc
+		steady, cancel = context.WithDeadline(steady, at)
+		defer cancel()
 	}
-	return steady, func() {}, nil
+	out := next(steady)
+	x.noteRunning(ctx, root.Field.Alias)
+	return out
+}
+
+// noteRunning notes that another request is at work with the same key. The fields after
+// this one then wait for it too: made before the ones that they follow, they would come to
+// something else, and that would be kept.
+func (x *execution) noteRunning(ctx context.Context, alias string) {
+	for _, e := range graphql.GetErrors(ctx) {
+		if len(e.Path) == 1 && e.Path[0] == ast.PathName(alias) &&
+			e.Extensions["code"] == string(apierror.Conflict) && e.Extensions["retryAfter"] != nil {
+			x.running = apierror.New(apierror.Conflict, "%s", e.Message)
+			x.running.Extensions = map[string]any{"retryAfter": e.Extensions["retryAfter"]}
+		}
+	}
 }
 
 // writer makes the Writer of a mutation field.
 func (x *execution) writer(ctx context.Context, f graphql.CollectedField) (*write.Writer, error) {
 	if x.engine.cfg.Writers == nil {
 		return nil, errors.New("engine: no Writers are configured")
+	}
+	if err := context.Cause(ctx); err != nil {
+		return nil, deadline(err)
+	}
+	if x.running != nil {
+		return nil, x.running
 	}
 	set, err := x.newSet(ctx)
 	if err != nil {

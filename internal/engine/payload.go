@@ -218,6 +218,9 @@ func (p *payload) writeRows(w *writer, results *payloadField) {
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
+		if write.Uncertain(row.Err) { // too much to be found only by those who select it
+			p.x.fail(row.Err, place{field: p.f.Field, inner: results.Alias, index: i})
+		}
 		w.b = append(w.b, '{')
 		first := true
 		for _, f := range results.rows {
@@ -256,6 +259,8 @@ func (p *payload) member(w *writer, f *payloadField, i int, typename string, r *
 		w.b = appendQuoted(w.b, encodeID(r.Type.Key, r.Name))
 	case f.Name == "doctype" && r.Type != nil:
 		w.b = appendQuoted(w.b, r.Type.Key)
+	case f.Name == "name" && r.Name == "": // a method that gave no document
+		w.null()
 	case f.Name == "name":
 		w.b = appendQuoted(w.b, r.Name)
 	default:

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
+	"io"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -20,11 +22,15 @@ func runUpload(ctx context.Context, w *write.Writer, a arguments) (*written, err
 	if !ok {
 		return nil, badInput("file", "must be a file: send the request as multipart/form-data, by the GraphQL multipart request specification")
 	}
+	if _, err := file.File.Seek(0, io.SeekStart); err != nil { // another field may have read it
+		return nil, fmt.Errorf("read the file from its beginning: %w", err)
+	}
 	up := write.Upload{
 		Upload: frappe.Upload{Filename: file.Filename, ContentType: file.ContentType, Size: file.Size, Content: file.File},
 		SHA256: sumOf(file),
 	}
-	up.Private, _ = a["private"].(bool)
+	private, told := a["private"].(bool)
+	up.Private = private || !told // whoever says nothing shows nobody anything
 	if to, ok := a["attachTo"].(map[string]any); ok {
 		up.DocType, _ = to["doctype"].(string)
 		up.DocName, _ = to["name"].(string)

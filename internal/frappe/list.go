@@ -81,8 +81,8 @@ func (c *Client) List(ctx context.Context, cred Credential, q ListQuery) (*Table
 }
 
 // Count counts the rows that the caller may read; distinct counts documents once
-// where a filter on a child table fits several of their rows. It never uses
-// frappe.client.get_count, which checks no permission at all.
+// where a filter on a child table fits several of their rows. It is not
+// frappe.client.get_count, which checks no permission at all: see [Client.CountUnchecked].
 func (c *Client) Count(
 	ctx context.Context, cred Credential, doctype string, filters, orFilters []Filter, distinct bool,
 ) (int64, error) {

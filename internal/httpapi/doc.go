@@ -7,8 +7,9 @@
 // guard (router.go) → CORS (cors.go) → content negotiation (negotiate.go) → caller
 // (callers.go) and, for a session's cookie, the rules against forgery (csrf.go) →
 // idempotency key (idempotency.go) → parameters (request.go), or a form with files
-// (upload.go) → a slot (slots.go) → admission → document: size, tokens, shape, validity
-// (document.go, shape.go) → operation: introspection, files, cost, the engine's own plan
+// (upload.go) → a slot (slots.go) → admission → document: size, tokens, shape, validity,
+// whole characters, keys that count (document.go, shape.go, unicode.go, idempotent.go) →
+// operation: introspection, files, cost, the engine's own plan
 // (executor.go, cost.go) → execution → errors made public (errors.go) → what each field
 // of a mutation did (outcomes.go) → response (response.go) and one log line (oplog.go).
 //

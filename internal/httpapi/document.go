@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/vektah/gqlparser/v2/ast"
@@ -72,7 +73,7 @@ func (d *documents) get(text string, check func(ast.OperationList) *gqlerror.Err
 	if errs := validator.ValidateWithRules(d.schema, query, d.rules(d.suggest && tokens <= suggestTokens)); len(errs) > 0 {
 		return nil, errs
 	}
-	if err := checkLiterals(query); err != nil {
+	if err := cmp.Or(checkLiterals(query), checkDocumentUnicode(text), checkIdempotent(query)); err != nil {
 		return nil, gqlerror.List{err}
 	}
 	doc := &document{query: query, shapes: shapes}

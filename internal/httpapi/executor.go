@@ -42,6 +42,9 @@ func newExecutor(o Options, p presenter) *executor {
 	if o.Hooks.AroundResponses != nil {
 		e.AroundResponses(o.Hooks.AroundResponses)
 	}
+	if o.Hooks.AroundRootFields != nil {
+		e.AroundRootFields(o.Hooks.AroundRootFields)
+	}
 	if o.Hooks.Trace != nil {
 		e.AroundResponses(traceResponse(o.Hooks.Trace))
 	}

@@ -22,6 +22,7 @@ import (
 
 // sdl is a small graph of the shapes that the real one has.
 const sdl = `
+directive @idempotent(key: String!) on FIELD
 directive @defer(if: Boolean! = true, label: String) on FRAGMENT_SPREAD | INLINE_FRAGMENT
 scalar JSON
 type Query {

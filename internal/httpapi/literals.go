@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"iter"
+
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
@@ -10,41 +12,58 @@ import (
 // checkLiterals refuses numbers that GraphQL's grammar allows and no type can
 // hold: gqlgen panics on them while it reads the arguments.
 func checkLiterals(doc *ast.QueryDocument) *gqlerror.Error {
-	var sets []ast.SelectionSet
 	for _, op := range doc.Operations {
 		if err := checkDirectives(op.Directives); err != nil {
 			return err
 		}
-		sets = append(sets, op.SelectionSet)
 	}
-	for _, f := range doc.Fragments {
-		sets = append(sets, f.SelectionSet)
-	}
-	for len(sets) > 0 {
-		set := sets[len(sets)-1]
-		sets = sets[:len(sets)-1]
-		for _, selection := range set {
-			var args ast.ArgumentList
-			var directives ast.DirectiveList
-			switch selection := selection.(type) {
-			case *ast.Field:
-				args, directives = selection.Arguments, selection.Directives
-				sets = append(sets, selection.SelectionSet)
-			case *ast.InlineFragment:
-				directives = selection.Directives
-				sets = append(sets, selection.SelectionSet)
-			case *ast.FragmentSpread:
-				directives = selection.Directives
-			}
-			if err := checkArguments(args); err != nil {
-				return err
-			}
-			if err := checkDirectives(directives); err != nil {
-				return err
-			}
+	for selection := range selections(doc) {
+		var args ast.ArgumentList
+		var directives ast.DirectiveList
+		switch selection := selection.(type) {
+		case *ast.Field:
+			args, directives = selection.Arguments, selection.Directives
+		case *ast.InlineFragment:
+			directives = selection.Directives
+		case *ast.FragmentSpread:
+			directives = selection.Directives
+		}
+		if err := checkArguments(args); err != nil {
+			return err
+		}
+		if err := checkDirectives(directives); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// selections are all that a document has, each once however often its fragment is spread.
+func selections(doc *ast.QueryDocument) iter.Seq[ast.Selection] {
+	return func(yield func(ast.Selection) bool) {
+		var open []ast.SelectionSet
+		for _, op := range doc.Operations {
+			open = append(open, op.SelectionSet)
+		}
+		for _, f := range doc.Fragments {
+			open = append(open, f.SelectionSet)
+		}
+		for len(open) > 0 {
+			set := open[len(open)-1]
+			open = open[:len(open)-1]
+			for _, selection := range set {
+				if !yield(selection) {
+					return
+				}
+				switch selection := selection.(type) {
+				case *ast.Field:
+					open = append(open, selection.SelectionSet)
+				case *ast.InlineFragment:
+					open = append(open, selection.SelectionSet)
+				}
+			}
+		}
+	}
 }
 
 func checkDirectives(directives ast.DirectiveList) *gqlerror.Error {

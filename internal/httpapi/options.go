@@ -75,6 +75,8 @@ type Hooks struct {
 	// AroundResponses wraps the making of each single response (one for a query,
 	// one for each event of a stream): the place of a fresh loader set.
 	AroundResponses graphql.ResponseMiddleware
+	// AroundRootFields wraps each root field.
+	AroundRootFields graphql.RootFieldMiddleware
 	// Trace gives extensions.upstream for a request that carries
 	// X-Erpgraph-Trace: 1. It runs inside AroundResponses, after the resolvers.
 	// Its value is encoded as JSON; nil leaves the extension out.
@@ -102,7 +104,9 @@ type Limits struct {
 	ListSize int
 	// ResponseBytes bounds the data of one response, as JSON.
 	ResponseBytes int
-	// Time is the deadline of an operation, from the body's arrival to the last resolver.
+	// Time is the deadline of an operation, from the body's arrival to the last resolver. One
+	// with files has a second more for each 32 KiB of them, each counted once for each place
+	// that it goes to: the pace that an upload to ERPNext may have (package frappe).
 	Time time.Duration
 	// UploadBytes bounds the body of a request that carries files.
 	UploadBytes int64

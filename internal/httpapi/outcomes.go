@@ -9,6 +9,8 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"erpgraph/internal/apierror"
 )
 
 // outcome is what became of one field at the root of a mutation. The fields run one
@@ -27,7 +29,8 @@ const (
 	resultDone result = "DONE"
 	// resultFailed: the field says that it changed nothing, or never ran.
 	resultFailed result = "FAILED"
-	// resultUnknown: it was sent upstream and no answer came that tells.
+	// resultUnknown: it was sent upstream and no answer came that tells, or another request
+	// with its key is still at it. Of a bulk: that holds for one of its rows.
 	resultUnknown result = "UNKNOWN"
 )
 
@@ -78,12 +81,13 @@ func outcomes(op *graphql.OperationContext, response *graphql.Response) []outcom
 
 // fieldErrors are the errors of a response by the field at its root that they belong to.
 type fieldErrors struct {
-	at    map[string]bool // of the field itself; true when one of them is uncertain
-	below map[string]bool // of the field or of anything in its value
+	at      map[string]bool // of the field itself
+	below   map[string]bool // of the field or of anything in its value
+	unknown map[string]bool // likewise, of those that say that nobody knows
 }
 
 func rootErrors(list gqlerror.List) fieldErrors {
-	errs := fieldErrors{at: map[string]bool{}, below: map[string]bool{}}
+	errs := fieldErrors{at: map[string]bool{}, below: map[string]bool{}, unknown: map[string]bool{}}
 	for _, err := range list {
 		if len(err.Path) == 0 {
 			continue
@@ -94,23 +98,32 @@ func rootErrors(list gqlerror.List) fieldErrors {
 		}
 		errs.below[string(name)] = true
 		if len(err.Path) == 1 {
-			uncertain, _ := err.Extensions["uncertain"].(bool)
-			errs.at[string(name)] = errs.at[string(name)] || uncertain
+			errs.at[string(name)] = true
+		}
+		if leavesOpen(err) {
+			errs.unknown[string(name)] = true
 		}
 	}
 	return errs
 }
 
-// result judges one field. An error further down is of what was read after the write was
-// done, also where it made the field null.
+// leavesOpen reports whether an error says that nobody knows what the write did: its answer
+// got lost, or another request with its key is making it and will tell.
+func leavesOpen(err *gqlerror.Error) bool {
+	uncertain, _ := err.Extensions["uncertain"].(bool)
+	return uncertain || err.Extensions["code"] == string(apierror.Conflict) && err.Extensions["retryAfter"] != nil
+}
+
+// result judges one field. An error further down is of one row of a bulk where it leaves
+// open what was done; any other is of what was read after the write was done, also where it
+// made the field null.
 func (e fieldErrors) result(field string, isNull, ran bool) result {
-	uncertain, hasError := e.at[field]
 	switch {
+	case e.unknown[field]:
+		return resultUnknown
 	case ran && !isNull:
 		return resultDone
-	case uncertain:
-		return resultUnknown
-	case hasError, !ran:
+	case e.at[field], !ran:
 		return resultFailed
 	default:
 		return resultDone

@@ -36,6 +36,20 @@ func changing(ctx context.Context, args map[string]any) (any, error) {
 		panic("of a resolver")
 	case "uncertain":
 		return nil, uncertain()
+	case "running":
+		err := apierror.New(apierror.Conflict, "a request with this key is running")
+		err.Extensions = map[string]any{"retryAfter": 3}
+		return nil, err
+	case "changed":
+		return nil, apierror.New(apierror.Conflict, "changed meanwhile")
+	case "busy":
+		err := apierror.New(apierror.RateLimited, "slow down")
+		err.Extensions = map[string]any{"retryAfter": 3}
+		return nil, err
+	case "bulk": // one of its rows is lost on the way
+		graphql.AddError(ctx, &gqlerror.Error{
+			Err: uncertain(), Path: append(graphql.GetPath(ctx), ast.PathName("results"), ast.PathIndex(1)),
+		})
 	case "unread": // the write was done, what was asked of it is hidden
 		graphql.AddError(ctx, &gqlerror.Error{
 			Err: apierror.New(apierror.Forbidden, "hidden"), Path: append(graphql.GetPath(ctx), ast.PathName("customer")),
@@ -85,6 +99,10 @@ func TestOutcomes(t *testing.T) {
 		"typename":       {`mutation { __typename change(name: "x") }`, ""},
 		"data is null":   {`mutation { a: change(name: "x") b: must(name: "refused") c: change(name: "null") }`, "a:DONE b:FAILED c:DONE"},
 		"null, unknown":  {`mutation { a: must(name: "uncertain") b: change(name: "uncertain") }`, "a:UNKNOWN b:UNKNOWN"},
+		"running":        {`mutation { change(name: "running") }`, "change:UNKNOWN"},
+		"conflict, busy": {`mutation { a: change(name: "changed") b: change(name: "busy") }`, "a:FAILED b:FAILED"},
+		"bulk":           {`mutation { a: change(name: "bulk") }`, "a:UNKNOWN"},
+		"bulk, null":     {`mutation { a: must(name: "bulk") b: must(name: "refused") }`, "a:UNKNOWN b:FAILED"},
 		"too large":      {`mutation { a: change(name: ` + large + `) b: change(name: "refused") }`, "a:DONE b:FAILED"},
 		"one, too large": {`mutation { a: change(name: ` + large + `) }`, ""},
 		"a query":        {`{ a b }`, ""},

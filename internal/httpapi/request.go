@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -108,7 +109,8 @@ func parseBody(body []byte, what string) (*graphql.RawParams, error) {
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // parseObject reads the JSON text of one object. It is stricter than encoding/json:
-// names are case-sensitive and unique, the text is UTF-8, nothing follows it.
+// names are case-sensitive and unique, the text is UTF-8 and its escapes are whole
+// characters, nothing follows it.
 func parseObject(text []byte, what string) (map[string]json.RawMessage, error) {
 	text = bytes.TrimPrefix(text, byteOrderMark)
 	switch trimmed := bytes.TrimSpace(text); {
@@ -127,7 +129,7 @@ func parseObject(text []byte, what string) (map[string]json.RawMessage, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, badRequest("something follows the JSON object in %s", what)
 	}
-	return raw, nil
+	return raw, checkJSONUnicode(text, what)
 }
 
 // members reads the top level of an object, name by name; what says of errors what it is.
@@ -247,5 +249,5 @@ func urlParam(name, text string) (json.RawMessage, error) {
 	if !json.Valid([]byte(text)) {
 		return nil, badRequest("%q in the URL is not valid JSON", name)
 	}
-	return json.RawMessage(strings.TrimSpace(text)), nil
+	return json.RawMessage(strings.TrimSpace(text)), checkJSONUnicode([]byte(text), strconv.Quote(name)+" in the URL")
 }

@@ -24,6 +24,9 @@ type operation struct {
 
 	id     string
 	single bool // guarded by socket.mu
+	// refusal is why the operation is not executed: a text that its user typed is no reason
+	// to end the others on the socket.
+	refusal error
 	// cancel ends the operation's context.
 	cancel context.CancelFunc
 
@@ -40,7 +43,7 @@ func (s *socket) subscribe(ctx context.Context, m message) {
 		s.end(invalid(err))
 		return
 	}
-	o := &operation{socket: s, id: m.id, single: true}
+	o := &operation{socket: s, id: m.id, single: true, refusal: checkJSONUnicode(m.raw, "the payload")}
 	number, err := s.begin(o)
 	if why, ok := errors.AsType[*closing](err); ok {
 		s.end(why)
@@ -148,6 +151,9 @@ func (o *operation) refused(own context.Context, err error) gqlerror.List {
 func (o *operation) execute(ctx, own context.Context, params *graphql.RawParams) gqlerror.List {
 	id := o.caller()
 	noteUser(own, id)
+	if o.refusal != nil {
+		return o.refused(own, o.refusal)
+	}
 	own = context.WithValue(auth.With(own, id), traceKey{}, o.traced)
 	release, err := o.slots.take(own, id.Key())
 	if err != nil {

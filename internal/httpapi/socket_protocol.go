@@ -121,6 +121,8 @@ func readID(raw json.RawMessage) (string, error) {
 		return "", err
 	}
 	switch {
+	case halfCharacter(raw) >= 0: // and could not be repeated
+		return "", errors.New(`its "id" is not valid Unicode`)
 	case id == "":
 		return "", errors.New(`it has no "id"`)
 	case len(id) > maxID:
@@ -133,7 +135,11 @@ func optionalObject(raw json.RawMessage) (map[string]json.RawMessage, error) {
 	if len(raw) == 0 || isNull(raw) {
 		return nil, nil
 	}
-	return readObject(raw, `"payload"`)
+	payload, err := readObject(raw, `"payload"`)
+	if err == nil && halfCharacter(raw) >= 0 {
+		return nil, errors.New(`its "payload" is not valid Unicode`)
+	}
+	return payload, err
 }
 
 func readObject(data []byte, what string) (map[string]json.RawMessage, error) {

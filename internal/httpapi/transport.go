@@ -90,17 +90,17 @@ func (t *transport) serve(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if err != nil {
 		return nil, err
 	}
-	return t.run(ctx, r, id, params)
+	return t.run(ctx, r, id, params, t.limits.Time)
 }
 
-// run executes the operation once there is a slot for it.
-func (t *transport) run(ctx context.Context, r *http.Request, id auth.Identity, params *graphql.RawParams) (*answer, error) {
+// run executes the operation once there is a slot for it, within the time given.
+func (t *transport) run(ctx context.Context, r *http.Request, id auth.Identity, params *graphql.RawParams, limit time.Duration) (*answer, error) {
 	release, err := t.slots.take(ctx, id.Key())
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	ctx, cancel := context.WithTimeout(ctx, t.limits.Time)
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	if err := t.callers.admit(ctx, id); err != nil {
 		return nil, err

@@ -13,6 +13,10 @@ import (
 	"erpgraph/internal/auth"
 )
 
+// deliveryRate is how many bytes a second of a file must go on to ERPNext: what package
+// frappe allows an upload there is not to be cut off here.
+const deliveryRate = 32 << 10
+
 // serveUpload runs a request that carries files. They are stored before the operation
 // begins, so whatever can be refused is refused first: nobody who is not known to ERPNext
 // can fill the disk, and nobody can alone.
@@ -43,7 +47,7 @@ func (t *transport) serveUpload(ctx context.Context, w http.ResponseWriter, r *h
 	if err != nil {
 		return nil, err
 	}
-	return t.run(ctx, r, id, params)
+	return t.run(ctx, r, id, params, t.limits.Time+time.Duration(files.handed/deliveryRate)*time.Second)
 }
 
 // uploader names whose share of the uploads a request counts to. Anybody can make up a

@@ -133,3 +133,43 @@ func sendSlowly(t *testing.T, shelf *shelf, form string, each int, pause time.Du
 	}
 	return response.StatusCode, elapsed
 }
+
+// TestTimeOfUploads: ERPNext may take its time for a file, and the operation waits for it.
+func TestTimeOfUploads(t *testing.T) {
+	t.Parallel()
+	left := make(chan time.Duration, 1)
+	b := setup(t, map[string]resolver{"store": func(ctx context.Context, _ map[string]any) (any, error) {
+		deadline, _ := ctx.Deadline()
+		left <- time.Until(deadline)
+		return "x", nil
+	}}, func(o *httpapi.Options) { o.UploadDir, o.Limits.Time = t.TempDir(), 10*time.Second })
+	for name, c := range map[string]struct {
+		parts []part
+		want  time.Duration
+	}{
+		"small": {stored(t, "x"), 10 * time.Second},
+		"large": {stored(t, long(1<<20)), 42 * time.Second},
+		"two files": {[]part{
+			operations(t, `mutation($a: Upload, $b: [Upload!]) { store(file: $a, files: $b) }`, map[string]any{"a": nil, "b": []any{nil}}),
+			mapOf(`{"0":["variables.a"],"1":["variables.b.0"]}`), file("0", long(64<<10)), file("1", long(64<<10)),
+		}, 14 * time.Second},
+		"to two places": {[]part{
+			operations(t, `mutation($a: Upload, $b: [Upload!]) { store(file: $a, files: $b) }`, map[string]any{"a": nil, "b": []any{nil}}),
+			mapOf(`{"0":["variables.a", "variables.b.0"]}`), file("0", long(64<<10)),
+		}, 14 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := b.upload(t, c.parts...)
+			if len(got.errors) > 0 {
+				t.Fatalf("%d %s", got.status, got.body)
+			}
+			if is := await(t, left); is > c.want || is < c.want-5*time.Second {
+				t.Errorf("%s left, want %s", is, c.want)
+			}
+		})
+	}
+	b.query(t, `mutation { store }`, nil)
+	if is := await(t, left); is > 10*time.Second {
+		t.Errorf("%s without a file", is)
+	}
+}

@@ -48,7 +48,7 @@ type KeyRecord struct {
 	// Token is the right to note and to settle; "" for who did not claim the key.
 	Token string
 	// LeaseUntil is until when nobody else may take the key over, by the database's clock;
-	// zero where nobody is at it.
+	// zero where nobody is at it, and it is not held.
 	LeaseUntil time.Time
 }
 
@@ -94,9 +94,9 @@ from idempotency_key k where k.caller = $1 and k.key = $2`
 // be longer than the write may take; keep is for how long the record is remembered.
 //
 //   - The key is new, or its record has expired: claimed, KeyRunning.
-//   - Its holder's lease is over, or it was settled as KeyUnknown: claimed, KeyUnknown with
+//   - Its holder's lease or the hold is over, or it was settled as KeyUnknown: claimed, KeyUnknown with
 //     the Attempt. Who claims must find out whether it was written.
-//   - Somebody is at it: not claimed, KeyRunning.
+//   - Somebody is at it, or it is held (HoldKey): not claimed, KeyRunning.
 //   - KeyDone, KeyFailed: not claimed, with the Outcome.
 //   - Another hash: not claimed, the record as it is.
 //
@@ -203,6 +203,33 @@ func settleKey(ctx context.Context, db execer, id KeyID, token string, state Key
 		update idempotency_key set state = $4, outcome = $5::json, token = null, lease_until = null
 		where caller = $1 and key = $2 and token::text = $3`,
 		id.Caller, id.Key, token, string(state), result)
+}
+
+// HoldKey leaves the key KeyUnknown, as SettleKey does, but taken for as long as the write
+// may still be going on upstream: who looks earlier finds nothing, and would write again.
+// It gives the token up. ErrKeyLost when that holds no longer.
+func (db *DB) HoldKey(ctx context.Context, id KeyID, token string, busy time.Duration) error {
+	return held(ctx, db.pool, ErrKeyLost, "hold an idempotency key", `
+		update idempotency_key set state = 'unknown', outcome = null, token = gen_random_uuid(),
+			lease_until = clock_timestamp() + $4::interval
+		where caller = $1 and key = $2 and token::text = $3`,
+		id.Caller, id.Key, token, busy)
+}
+
+// OutcomesWith gives the outcomes of the caller's keys that are KeyDone and hold one of the
+// texts, as they were stored. It compares text and not JSON, since Postgres reads no JSON
+// that has \u0000 somewhere.
+func (db *DB) OutcomesWith(ctx context.Context, caller string, texts []string) ([][]byte, error) {
+	rows, err := db.pool.Query(ctx, `
+		select k.outcome::text from idempotency_key k
+		where k.caller = $1 and k.state = 'done'
+			and exists (select from unnest($2::text[]) as t (part) where strpos(k.outcome::text, t.part) > 0)`,
+		caller, texts)
+	if err != nil {
+		return nil, keyError("search", err)
+	}
+	out, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+	return out, keyError("search", err)
 }
 
 // ReleaseKey forgets the key: nothing was written, and the next who comes with it begins

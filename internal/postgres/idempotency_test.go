@@ -1,8 +1,10 @@
 package postgres_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -108,6 +110,65 @@ func TestKeyTakeover(t *testing.T) {
 	fourth := b.expectClaim(id, "another", true, postgres.KeyRunning, "", "")
 	b.must(b.db.SettleKey(ctx, id, fourth.Token, postgres.KeyFailed, []byte(`{}`)))
 	b.expectClaim(id, "another", false, postgres.KeyFailed, "{}", "")
+}
+
+// A key is held while the write may still be going on: by nobody who could settle it.
+func TestKeyHeld(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx, id := t.Context(), postgres.KeyID{Caller: "ann@example.com", Key: "k1"}
+	rec := b.expectClaim(id, "h", true, postgres.KeyRunning, "", "")
+	b.must(b.db.NoteAttempt(ctx, id, rec.Token, []byte(`"note"`)))
+	b.must(b.db.HoldKey(ctx, id, rec.Token, time.Hour))
+	held := b.expectClaim(id, "h", false, postgres.KeyRunning, "", `"note"`)
+	if left := time.Until(held.LeaseUntil); left < 50*time.Minute || left > 70*time.Minute {
+		t.Errorf("held for %s", left)
+	}
+	for name, err := range map[string]error{
+		"settle": b.db.SettleKey(ctx, id, rec.Token, postgres.KeyDone, nil),
+		"hold":   b.db.HoldKey(ctx, id, rec.Token, time.Hour),
+	} {
+		if !errors.Is(err, postgres.ErrKeyLost) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	b.leaseEnds()
+	b.expectClaim(id, "h", true, postgres.KeyUnknown, "", `"note"`)
+}
+
+// The outcomes of a caller's keys are found by what they hold, whatever else that is.
+func TestOutcomesWith(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, k := range []struct {
+		caller, key, outcome string
+		state                postgres.KeyState
+	}{
+		{"ann", "1", `{"name":"A\"%","messages":["\u0000"]}`, postgres.KeyDone},
+		{"ann", "2", `{"name":"B"}`, postgres.KeyDone},
+		{"ann", "3", `{"name":"C"}`, postgres.KeyDone},
+		{"ann", "4", `{"name":"B"}`, postgres.KeyFailed},
+		{"bob", "1", `{"name":"B"}`, postgres.KeyDone},
+	} {
+		id := postgres.KeyID{Caller: k.caller, Key: k.key}
+		rec, _, err := b.db.ClaimKey(t.Context(), id, []byte("h"), lease, keep)
+		b.must(err)
+		b.must(b.db.SettleKey(t.Context(), id, rec.Token, k.state, []byte(k.outcome)))
+	}
+	for want, texts := range map[string][]string{
+		`{"name":"A\"%","messages":["\u0000"]} {"name":"B"}`: {`"A\"%"`, `"B"`, `"_"`},
+		"": {`"c"`},
+	} {
+		outcomes, err := b.db.OutcomesWith(t.Context(), "ann", texts)
+		b.must(err)
+		slices.SortFunc(outcomes, bytes.Compare)
+		if got := string(bytes.Join(outcomes, []byte(" "))); got != want {
+			t.Errorf("%s: %s, want %s", texts, got, want)
+		}
+	}
+	if outcomes, err := b.db.OutcomesWith(t.Context(), "ann", nil); err != nil || len(outcomes) > 0 {
+		t.Errorf("%s, %v", outcomes, err)
+	}
 }
 
 func TestKeyExpiry(t *testing.T) {

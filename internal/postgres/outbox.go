@@ -114,10 +114,16 @@ func (db *DB) ClaimOutbox(ctx context.Context, id, user string, lease time.Durat
 }
 
 // NoteOutboxAttempt stores what is known before the call upstream, as JSON, or forgets it
-// when attempt is nil: the call is known to have written nothing. It is committed when it
-// returns. ErrOutboxLost when the token holds no longer: then the call must not be made.
-func (db *DB) NoteOutboxAttempt(ctx context.Context, id, token string, attempt []byte) error {
+// when attempt is nil: the call is known to have written nothing. An input, unless it is
+// nil, takes the place of the entry's: it is what the attempt sends. Both are committed
+// when it returns. ErrOutboxLost when the token holds no longer: then the call must not be
+// made.
+func (db *DB) NoteOutboxAttempt(ctx context.Context, id, token string, attempt, input []byte) error {
 	note, err := jsonText(attempt)
+	if err != nil {
+		return err
+	}
+	sent, err := jsonText(input)
 	if err != nil {
 		return err
 	}
@@ -125,8 +131,9 @@ func (db *DB) NoteOutboxAttempt(ctx context.Context, id, token string, attempt [
 		return ErrOutboxLost
 	}
 	return held(ctx, db.pool, ErrOutboxLost, "note an outbox attempt", `
-		update outbox set attempt = $3::json, updated_at = clock_timestamp() where id = $1 and token::text = $2`,
-		id, token, note)
+		update outbox set attempt = $3::json, input = coalesce($4::json, input), updated_at = clock_timestamp()
+		where id = $1 and token::text = $2`,
+		id, token, note, sent)
 }
 
 // SettleOutbox stores what came of the entry, in the transaction that tells its subject
@@ -145,6 +152,20 @@ func (tx *Tx) SettleOutbox(ctx context.Context, id, token string, state OutboxSt
 			updated_at = clock_timestamp()
 		where id = $1 and token::text = $2`,
 		id, token, string(state), docname, storable(reason))
+}
+
+// HoldOutbox leaves the entry OutboxPending with the reason, as SettleOutbox does, but
+// taken for as long as the write may still be going on upstream: who looks earlier finds
+// nothing, and would write again. ErrOutboxLost when the token holds no longer.
+func (tx *Tx) HoldOutbox(ctx context.Context, id, token, reason string, busy time.Duration) error {
+	if !isUUID(id) {
+		return ErrOutboxLost
+	}
+	return held(ctx, tx.tx, ErrOutboxLost, "hold an outbox entry", `
+		update outbox set state = 'pending', reason = nullif($3, ''), token = gen_random_uuid(),
+			lease_until = clock_timestamp() + $4::interval, updated_at = clock_timestamp()
+		where id = $1 and token::text = $2`,
+		id, token, storable(reason), busy)
 }
 
 // storable makes a text of another program's one that Postgres takes: a failure must be
@@ -170,6 +191,17 @@ func (db *DB) OutboxOf(ctx context.Context, subjectType, subjectID, slot string)
 	e, err := scanOutbox(db.pool.QueryRow(ctx, "select '', "+outboxColumns+` from outbox
 		where subject_type = $1 and subject_id = $2 and slot = $3`, subjectType, subjectID, slot))
 	return e, outboxError("read", err)
+}
+
+// OutboxDocuments gives those of the names that are documents of entries that are done.
+func (db *DB) OutboxDocuments(ctx context.Context, doctype string, names []string) ([]string, error) {
+	rows, err := db.pool.Query(ctx, `
+		select docname from outbox where state = 'done' and doctype = $1 and docname = any($2)`, doctype, names)
+	if err != nil {
+		return nil, outboxError("search", err)
+	}
+	out, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return out, outboxError("search", err)
 }
 
 func scanOutbox(row pgx.Row) (OutboxEntry, error) {

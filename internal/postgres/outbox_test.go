@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"erpgraph/internal/apierror"
@@ -67,7 +68,7 @@ func TestOutboxStory(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	b.claimOutbox(id, "bob@example.com", false, postgres.OutboxPending, 1)
-	b.must(b.db.NoteOutboxAttempt(ctx, id, e.Token, []byte(`{"a":  1}`)))
+	b.must(b.db.NoteOutboxAttempt(ctx, id, e.Token, []byte(`{"a":  1}`), nil))
 
 	// A crash: who comes next sees what was noted, and the first one's token is worth nothing.
 	b.leaseEnds()
@@ -75,7 +76,7 @@ func TestOutboxStory(t *testing.T) {
 	if string(next.Attempt) != `{"a":  1}` || next.AttemptedBy != "bob@example.com" {
 		t.Errorf("%+v", next)
 	}
-	if err := b.db.NoteOutboxAttempt(ctx, id, e.Token, nil); !errors.Is(err, postgres.ErrOutboxLost) {
+	if err := b.db.NoteOutboxAttempt(ctx, id, e.Token, nil, nil); !errors.Is(err, postgres.ErrOutboxLost) {
 		t.Errorf("note: %v", err)
 	}
 	if err := b.settleOutbox(id, e.Token, postgres.OutboxDone, "X", ""); !errors.Is(err, postgres.ErrOutboxLost) {
@@ -87,7 +88,7 @@ func TestOutboxStory(t *testing.T) {
 		t.Errorf("%+v, %v", e, err)
 	}
 	e = b.claimOutbox(id, "ann@example.com", true, postgres.OutboxFailed, 3)
-	b.must(b.db.NoteOutboxAttempt(ctx, id, e.Token, nil))
+	b.must(b.db.NoteOutboxAttempt(ctx, id, e.Token, nil, nil))
 	b.must(b.settleOutbox(id, e.Token, postgres.OutboxPending, "", ""))
 	e = b.claimOutbox(id, "ann@example.com", true, postgres.OutboxPending, 4)
 	if e.Attempt != nil || e.Reason != "" {
@@ -147,6 +148,47 @@ func TestOutboxInTx(t *testing.T) {
 	b.claimOutbox(id, "ann@example.com", false, postgres.OutboxPending, 1)
 }
 
+// An entry is held while the write may still be going on, and knows what it last sent.
+func TestOutboxHeld(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	ctx := t.Context()
+	id, err := b.addOutbox(invoiceOf(uuid(11)))
+	b.must(err)
+	e := b.claimOutbox(id, "ann@example.com", true, postgres.OutboxPending, 1)
+	const note, sent = `{"a":  1}`, `{"customer":  "West"}`
+	b.must(b.db.NoteOutboxAttempt(ctx, id, e.Token, []byte(note), []byte(sent)))
+	hold := func() error {
+		return b.db.InTx(ctx, func(ctx context.Context, tx *postgres.Tx) error {
+			return tx.HoldOutbox(ctx, id, e.Token, "no answer", time.Hour)
+		})
+	}
+	b.must(hold())
+	got := b.claimOutbox(id, "ann@example.com", false, postgres.OutboxPending, 1)
+	if left := time.Until(got.LeaseUntil); left < 50*time.Minute || left > 70*time.Minute || got.Reason != "no answer" ||
+		string(got.Attempt) != note || string(got.Input) != sent {
+		t.Errorf("%+v", got)
+	}
+	for name, err := range map[string]error{
+		"hold":   hold(),
+		"settle": b.settleOutbox(id, e.Token, postgres.OutboxDone, "X", ""),
+		"note":   b.db.NoteOutboxAttempt(ctx, id, e.Token, nil, nil),
+		"no id":  b.db.NoteOutboxAttempt(ctx, "x", e.Token, nil, nil),
+	} {
+		if !errors.Is(err, postgres.ErrOutboxLost) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	b.leaseEnds()
+	e = b.claimOutbox(id, "bob@example.com", true, postgres.OutboxPending, 2)
+	b.must(b.settleOutbox(id, e.Token, postgres.OutboxDone, "ACC-SINV-1", ""))
+	for doctype, want := range map[string]int{"Sales Invoice": 1, "Sales Order": 0} {
+		if names, err := b.db.OutboxDocuments(ctx, doctype, []string{"ACC-SINV-1", "ACC-SINV-2"}); err != nil || len(names) != want {
+			t.Errorf("%s: %v, %v", doctype, names, err)
+		}
+	}
+}
+
 func TestOutboxRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -171,7 +213,7 @@ func TestOutboxRefused(t *testing.T) {
 		if _, _, err := b.db.ClaimOutbox(ctx, id, "ann@example.com", lease); apierror.CodeOf(err) != apierror.NotFound {
 			t.Errorf("claim %q: %v", id, err)
 		}
-		if err := b.db.NoteOutboxAttempt(ctx, id, uuid(1), nil); !errors.Is(err, postgres.ErrOutboxLost) {
+		if err := b.db.NoteOutboxAttempt(ctx, id, uuid(1), nil, nil); !errors.Is(err, postgres.ErrOutboxLost) {
 			t.Errorf("note %q: %v", id, err)
 		}
 		if err := b.settleOutbox(id, uuid(1), postgres.OutboxDone, "", ""); !errors.Is(err, postgres.ErrOutboxLost) {

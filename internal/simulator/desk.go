@@ -82,7 +82,7 @@ func (q *call) getDoc() (any, error) {
 	}
 	d := q.snap.document(q.s.collation, meta.Name, name)
 	if meta.IsSingle {
-		d = q.snap.single(q.s.collation, meta)
+		d = q.single(meta)
 	}
 	if d == nil {
 		return []any{}, nil

@@ -64,7 +64,7 @@ func (d *document) get(field string) value {
 // fields may be seen, nil for all of them.
 func (d *document) object(snap *snapshot, levels map[int]bool, nulls bool) object {
 	if d.stored != nil {
-		return d.storedObject(levels)
+		return d.storedObject(levels, nulls)
 	}
 	out := make(object, 0, len(d.meta.columns)+4)
 	out = appendColumns(out, d.meta, d.row, levels, nulls)
@@ -84,9 +84,12 @@ func (d *document) object(snap *snapshot, levels map[int]bool, nulls bool) objec
 	return out
 }
 
-func (d *document) storedObject(levels map[int]bool) object {
+func (d *document) storedObject(levels map[int]bool, nulls bool) object {
 	out := object{}
 	for _, m := range d.stored {
+		if m.value == nil && !nulls {
+			continue
+		}
 		if f := d.meta.field(m.key); f == nil || levels == nil || levels[f.PermLevel] {
 			out = append(out, m)
 		}

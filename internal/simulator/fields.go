@@ -118,7 +118,12 @@ func (d *draft) checkNegative() error {
 // shortTexts are the types whose columns are as long as the field says.
 var shortTexts = []string{"Data", "Link", "Select", "Dynamic Link"}
 
+// checkLengths holds texts against their columns. The values of a single document have one
+// without an end (BaseDocument._validate_length).
 func (d *draft) checkLengths() error {
+	if d.meta.IsSingle {
+		return nil
+	}
 	return d.eachField(func(meta *docType, doc *object, f *docField, index int) error {
 		v, limit, long := doc.get(f.Name), 0, false
 		switch {

@@ -9,6 +9,7 @@ import (
 type linkCheck struct {
 	d                  *draft
 	missing, cancelled []string
+	unset              error // a dynamic link whose DocType is not set
 }
 
 // checkLinks refuses links to documents that are not there, puts the names as they are
@@ -28,17 +29,32 @@ func (d *draft) checkLinks() error {
 		}
 		for i := range meta.Fields {
 			if f := &meta.Fields[i]; f.Type == "Dynamic Link" {
-				c.look(meta, doc, f, cstr(doc.get(f.Options)), prefix)
+				c.lookDynamic(meta, doc, f, prefix)
 			}
 		}
 	})
 	switch {
+	case c.unset != nil:
+		return c.unset
 	case len(c.missing) > 0:
 		return thrown("LinkValidationError", "Could not find "+strings.Join(c.missing, ", "))
 	case len(c.cancelled) > 0:
 		return thrown("CancelledLinkError", "Cannot link cancelled document: "+strings.Join(c.cancelled, ", "))
 	}
 	return nil
+}
+
+// lookDynamic checks a link whose DocType another field names, which must be set.
+func (c *linkCheck) lookDynamic(meta *docType, doc *object, f *docField, prefix string) {
+	doctype := cstr(doc.get(f.Options))
+	if doctype == "" && cstr(doc.get(f.Name)) != "" && c.unset == nil {
+		label := "No Label"
+		if by := meta.field(f.Options); by != nil {
+			label = by.Label
+		}
+		c.unset = thrown("ValidationError", label+" must be set first")
+	}
+	c.look(meta, doc, f, doctype, prefix)
 }
 
 func (c *linkCheck) look(meta *docType, doc *object, f *docField, doctype, prefix string) {

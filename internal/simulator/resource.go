@@ -176,7 +176,7 @@ func (q *call) document(doctype, name string) (*document, error) {
 		return nil, python("ImportError", "").as("Error", "No module named 'frappe.core.doctype."+scrub(doctype)+"'")
 	}
 	if meta.IsSingle {
-		return q.snap.single(q.s.collation, meta), nil
+		return q.single(meta), nil
 	}
 	if d := q.snap.document(q.s.collation, meta.Name, name); d != nil {
 		return d, nil
@@ -191,16 +191,6 @@ func (f *wireError) as(class, text string) *wireError {
 
 func scrub(s string) string {
 	return strings.ToLower(strings.NewReplacer(" ", "_", "-", "_").Replace(s))
-}
-
-// single is the one document of a single DocType.
-func (s *snapshot) single(col *collation, meta *docType) *document {
-	doc := s.singles[meta.Name]
-	if doc.get("name") == nil {
-		doc = append(object{{"name", meta.Name}}, doc...)
-	}
-	defaultTo(&doc, "doctype", meta.Name)
-	return &document{meta: meta, row: col.newRow(meta, doc), children: make(map[string][]*row), stored: doc}
 }
 
 // readLevels are the permission levels whose fields the caller sees in a document.

@@ -67,6 +67,9 @@ func (d *draft) follow() error {
 	if d.meta.Name == "Workflow" {
 		return d.snap.settleWorkflow(d.q.s, cstr(d.doc.get("name")))
 	}
+	if d.meta.Name == "File" && d.old == nil && cint(d.doc.get("is_folder")) == 0 {
+		return d.q.noteAttachment(d.snap, d.preview())
+	}
 	if d.meta.Name != "Sales Order" || d.action != "submit" && d.action != "cancel" {
 		return nil
 	}

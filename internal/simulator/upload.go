@@ -61,12 +61,10 @@ type file struct {
 // frappe/core/doctype/file/file.py, and puts the contents where its URL leads.
 func (q *call) storeFile(f file) (any, error) {
 	if f.content.size == 0 {
-		return nil, thrown("OSError", "File  does not exist").as("OSError", "File  does not exist")
+		return nil, noFile("")
 	}
-	if limit := q.maxFile(); f.content.size > limit {
-		e := thrown("MaxFileSizeReachedError", fmt.Sprintf("File size exceeded the maximum allowed size of %s MB", formatFloat(float64(limit)/(1<<20))))
-		e.class = "frappe.core.doctype.file.exceptions.MaxFileSizeReachedError"
-		return nil, e
+	if err := q.checkSize(f.content.size); err != nil {
+		return nil, err
 	}
 	var d *document
 	err := q.transact(func(snap *snapshot) error {
@@ -84,6 +82,22 @@ func (q *call) storeFile(f file) (any, error) {
 		return nil, err
 	}
 	return d.object(q.snap, nil, false), nil
+}
+
+// noFile is the complaint about a URL, maybe empty, under which no contents are.
+func noFile(url string) error {
+	text := "File " + url + " does not exist"
+	return thrown("OSError", text).as("OSError", text)
+}
+
+func (q *call) checkSize(size int64) error {
+	limit := q.maxFile()
+	if size <= limit {
+		return nil
+	}
+	e := thrown("MaxFileSizeReachedError", fmt.Sprintf("File size exceeded the maximum allowed size of %s MB", formatFloat(float64(limit)/(1<<20))))
+	e.class = "frappe.core.doctype.file.exceptions.MaxFileSizeReachedError"
+	return e
 }
 
 // mayAttach checks the right to change the document that a file is for. Of one that is not
@@ -130,14 +144,21 @@ func (q *call) fileDocument(snap *snapshot, f file) object {
 	if doctype := q.arg("doctype"); doctype != "" {
 		doc = append(doc, member{"attached_to_doctype", doctype}, member{"attached_to_name", q.arg("docname")}, member{"attached_to_field", f.field})
 	}
-	name := strings.ReplaceAll(f.name, "/", "")
-	at := snap.sameFile(q.s.collation, f.content.hash, private)
-	if at == "" {
-		name = snap.freeFileName(name, f.content.hash, private)
-		at = fileURL(name, private)
-		snap.files[at] = f.content
-	}
+	name, at := snap.keepFile(q.s.collation, f.name, f.content, private)
 	return append(doc, member{"file_name", name}, member{"file_url", at})
+}
+
+// keepFile keeps the contents, unless the same are there, and answers the name and URL that
+// a File document has them under.
+func (s *snapshot) keepFile(col *collation, name string, content *blob, private int64) (kept, at string) {
+	name = strings.ReplaceAll(name, "/", "")
+	if at = s.sameFile(col, content.hash, private); at != "" {
+		return name, at
+	}
+	name = s.freeFileName(name, content.hash, private)
+	at = fileURL(name, private)
+	s.files[at] = content
+	return name, at
 }
 
 func fileURL(name string, private int64) string {

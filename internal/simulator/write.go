@@ -16,6 +16,7 @@ type draft struct {
 	action string
 	fresh  map[string]bool // names of the rows that are new
 	mapped bool            // made from another document, whose prices it has
+	sent   object          // what came for a new document, members that are no fields too
 }
 
 // transact runs a change on the next snapshot and shows it to the rest of the call.
@@ -35,7 +36,7 @@ func (q *call) insert(snap *snapshot, doctype string, data object) (*document, e
 		return nil, notFound("DocType", doctype)
 	}
 	q.log.DocType = meta.Name
-	d := &draft{q: q, snap: snap, meta: meta, doc: known(meta, data), action: "save"}
+	d := &draft{q: q, snap: snap, meta: meta, doc: known(meta, data), sent: data, action: "save"}
 	now := q.s.stamp()
 	for k, v := range map[string]any{"owner": q.user.name, "creation": now, "modified": now, "modified_by": q.user.name, "idx": int64(0)} {
 		d.doc.set(k, v)
@@ -46,6 +47,9 @@ func (q *call) insert(snap *snapshot, doctype string, data object) (*document, e
 	d.nameRows()
 	d.defaults()
 	if err := d.mayInsert(); err != nil {
+		return nil, err
+	}
+	if err := d.beforeInsert(); err != nil {
 		return nil, err
 	}
 	d.resetLevels()
@@ -130,6 +134,9 @@ func (d *draft) control() error {
 	}
 	if d.action != "update_after_submit" {
 		d.compute()
+	}
+	if d.action == "save" || d.action == "submit" {
+		return d.controller()
 	}
 	return nil
 }

@@ -98,28 +98,13 @@ func (q *call) saveOne(doctype, name string, change func(*document) object) (*do
 			return err
 		}
 		if old.meta.IsSingle {
-			return q.saveSingle(snap, old, change(old))
+			d, err = q.saveSingle(snap, old, change(old))
+			return err
 		}
 		d, err = q.save(snap, old, change(old))
 		return err
 	})
-	if err == nil && d == nil {
-		d, err = q.document(doctype, name)
-	}
 	return d, err
-}
-
-func (q *call) saveSingle(snap *snapshot, old *document, data object) error {
-	a := &access{snap: snap, user: q.user, col: q.s.collation}
-	if !a.docType(old.meta, "write", "") {
-		return a.denied("", fmt.Sprintf("Insufficient Permission for %s (%s)", old.meta.Name, bold("write")))
-	}
-	doc := slices.Clone(old.stored)
-	for _, m := range known(old.meta, data) {
-		doc.set(m.key, m.value)
-	}
-	snap.singles[old.meta.Name] = doc
-	return nil
 }
 
 func (q *call) deleteDocument(doctype, name string) error {

@@ -84,7 +84,7 @@ func TestRefusals(t *testing.T) {
 		}, "VALIDATION input."},
 		{"more digits than are kept", w.ada(), func(c *write.Change) {
 			c.Update("Contract", rowID(1), write.Input{"monthlyFee": "1.005"}).At("input")
-		}, "VALIDATION input.monthlyFee input.monthlyFee: must not have more than 2 digits behind the point"},
+		}, "BAD_USER_INPUT input.monthlyFee input.monthlyFee: must not have more than 2 digits behind the point"},
 		{"the later row of two", w.ada(), func(c *write.Change) {
 			c.Update("Contract", rowID(1), write.Input{"notes": "left over"})
 			c.Update("Visit", rowID(11), write.Input{"durationMinutes": -1}).At("visit")

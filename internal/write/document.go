@@ -100,6 +100,9 @@ func (w *Writer) checked(ctx context.Context, t *doctype.Type, input Input, path
 	}
 	sent, err := w.read(t, input, path, create, zone)
 	if err != nil {
+		if e, ok := apierror.As(err); ok {
+			return nil, e.About(t.Key, "", e.Field)
+		}
 		return nil, err
 	}
 	return sent, w.checkLevels(ctx, t, sent.touched)
@@ -228,14 +231,22 @@ func (w *Writer) Delete(ctx context.Context, t *doctype.Type, name string) (*Res
 	if err := writable(t, t.Writes.Delete && t.Source != doctype.Single, "deleted"); err != nil {
 		return nil, err
 	}
+	own := name // as the document has it: ERPNext takes names as equal that differ in case
 	return w.once(ctx, &operation{
-		t: t, name: name,
+		t: t, name: name, look: true,
 		hashed: []any{"delete", t.Key, name},
-		before: func(ctx context.Context) (attempt, error) { return w.present(ctx, t, name, "") },
-		probe:  func(ctx context.Context, a attempt) (*Result, error) { return w.probeDelete(ctx, t, name, a) },
+		before: func(ctx context.Context) (attempt, error) {
+			h, err := w.head(ctx, t, name)
+			if err != nil {
+				return attempt{}, err
+			}
+			own = h.name
+			return attempt{Modified: h.modified, Creation: h.creation}, nil
+		},
+		probe: func(ctx context.Context, a attempt) (*Result, error) { return w.probeDelete(ctx, t, name, a) },
 		call: func(ctx context.Context, _ attempt) (*Result, error) {
-			messages, err := w.cfg.Upstream.Delete(ctx, w.set.Credential(), t.Key, name)
-			return written(t, name, &frappe.Written{Messages: messages}, err, "delete")
+			messages, err := w.cfg.Upstream.Delete(ctx, w.set.Credential(), t.Key, own)
+			return written(t, own, &frappe.Written{Messages: messages}, err, "delete")
 		},
 	})
 }

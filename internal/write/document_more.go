@@ -27,11 +27,8 @@ func (w *Writer) Rename(ctx context.Context, t *doctype.Type, name, to string, m
 	if err := writable(t, t.Writes.Rename, "renamed"); err != nil {
 		return nil, err
 	}
-	if _, err := textOf(to); err != nil {
-		return nil, bad("to", "%s", err)
-	}
-	if to == "" || utf8.RuneCountInString(to) > nameLength {
-		return nil, bad("to", "must have 1 to %d characters", nameLength)
+	if err := docname("to", to); err != nil {
+		return nil, err
 	}
 	return w.once(ctx, &operation{
 		t: t, name: name,
@@ -45,6 +42,20 @@ func (w *Writer) Rename(ctx context.Context, t *doctype.Type, name, to string, m
 			return written(t, to, answer, err, "rename")
 		},
 	})
+}
+
+// docname refuses what can be no document's name. What MariaDB or a URL can't hold would
+// come back as a failure of ERPNext.
+func docname(path string, name any) error {
+	text, err := textOf(name)
+	switch {
+	case err != nil:
+		return bad(path, "%s", err)
+	case text == "" || utf8.RuneCountInString(text) > nameLength:
+		return bad(path, "must have 1 to %d characters", nameLength)
+	default:
+		return nil
+	}
 }
 
 // fileType is the DocType of uploaded files.
@@ -63,6 +74,9 @@ var fileColumns = []string{nameColumn, "file_url", "file_size", "is_private", "f
 // what ERPNext does not take.
 func (w *Writer) Upload(ctx context.Context, up Upload) (*Result, error) {
 	t := w.cfg.Registry.ByKey(fileType)
+	if err := attachable(up); err != nil {
+		return nil, err
+	}
 	if w.key != "" && len(up.SHA256) == 0 {
 		hash, err := contentHash(up.Content)
 		if err != nil {
@@ -100,15 +114,29 @@ func (w *Writer) Upload(ctx context.Context, up Upload) (*Result, error) {
 	return result, err
 }
 
-// mayAttach asks whether the caller may write the document that a file is to be attached
-// to. ERPNext asks that itself, but takes a document that does not exist for one that is
-// yet to be saved, and the file would belong to nothing (handler.py check_write_permission).
-func (w *Writer) mayAttach(ctx context.Context, up Upload) error {
+// attachable refuses a place that can be none.
+func attachable(up Upload) error {
 	switch {
 	case up.DocType == "" && up.DocName == "" && up.Field == "":
 		return nil
 	case up.DocType == "" || up.DocName == "":
 		return bad("attachTo", "needs a doctype and a name")
+	}
+	if err := docname("attachTo.doctype", up.DocType); err != nil {
+		return err
+	}
+	if err := docname("attachTo.name", up.DocName); err != nil || up.Field == "" {
+		return err
+	}
+	return docname("attachTo.field", up.Field)
+}
+
+// mayAttach asks whether the caller may write the document that a file is to be attached
+// to. ERPNext asks that itself, but takes a document that does not exist for one that is
+// yet to be saved, and the file would belong to nothing (handler.py check_write_permission).
+func (w *Writer) mayAttach(ctx context.Context, up Upload) error {
+	if up.DocType == "" {
+		return nil
 	}
 	may, err := w.cfg.Upstream.MayDo(ctx, w.set.Credential(), up.DocType, up.DocName, "write")
 	if err != nil {
@@ -165,7 +193,7 @@ func (w *Writer) Call(ctx context.Context, m *doctype.Method, args Input) (*Resu
 	}
 	target := w.cfg.Registry.ByKey(m.Target)
 	op := &operation{
-		t: target, hashed: []any{"call", m.Path, values},
+		hashed: []any{"call", m.Path, values},
 		probe: func(context.Context, attempt) (*Result, error) {
 			if m.Repeatable {
 				return nil, nil //nolint:nilnil // once more does no harm

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
@@ -156,6 +157,42 @@ func TestCall(t *testing.T) {
 	}
 }
 
+// What can be no docname never reaches ERPNext.
+func TestNames(t *testing.T) {
+	t.Parallel()
+	w := newSiteWorld(t, false)
+	ctx, customer, order := t.Context(), w.typ("Customer"), w.typ("Sales Order")
+	wr := w.as(manager, "")
+	attach := func(up frappe.Upload) error {
+		up.Filename, up.Content = "x.txt", strings.NewReader("x")
+		_, err := wr.Upload(ctx, write.Upload{Upload: up})
+		return err
+	}
+	for _, bad := range []string{"Semi;Colon\x00", "\xff", strings.Repeat("x", 141)} {
+		for what, write := range map[string]func() (*write.Result, error){
+			"update":    func() (*write.Result, error) { return wr.Update(ctx, customer, bad, write.Input{}, write.Options{}) },
+			"delete":    func() (*write.Result, error) { return wr.Delete(ctx, customer, bad) },
+			"rename":    func() (*write.Result, error) { return wr.Rename(ctx, customer, bad, "x", false) },
+			"rename to": func() (*write.Result, error) { return wr.Rename(ctx, customer, "Semi;Colon", bad, false) },
+			"submit":    func() (*write.Result, error) { return wr.Submit(ctx, order, bad, write.Options{}) },
+			"cancel":    func() (*write.Result, error) { return wr.Cancel(ctx, order, bad, write.Options{}) },
+			"amend":     func() (*write.Result, error) { return wr.Amend(ctx, order, bad, write.Input{}, write.Options{}) },
+			"a doctype": func() (*write.Result, error) { return nil, attach(frappe.Upload{DocType: bad, DocName: "x"}) },
+			"a docname": func() (*write.Result, error) { return nil, attach(frappe.Upload{DocType: "Customer", DocName: bad}) },
+			"a field": func() (*write.Result, error) {
+				return nil, attach(frappe.Upload{DocType: "Customer", DocName: "Semi;Colon", Field: bad})
+			},
+		} {
+			if _, err := write(); apierror.CodeOf(err) != apierror.BadUserInput {
+				t.Errorf("%s of %.20q: %v", what, bad, err)
+			}
+		}
+	}
+	if n := w.writes.Load(); n != 0 {
+		t.Errorf("%d writes", n)
+	}
+}
+
 func TestWorkflow(t *testing.T) {
 	t.Parallel()
 	w := newSiteWorld(t, true)
@@ -167,9 +204,8 @@ func TestWorkflow(t *testing.T) {
 	facts := *report.Facts
 	facts.Workflow = "workflow_state"
 	moved.Facts = &facts
-	reg := doctype.NewRegistry([]*doctype.Type{&moved, w.typ("Customer")})
-	w.reg = reg
-	w.writers = write.New(write.Config{Registry: reg, Upstream: w.client, Local: w.db, Site: w.zone})
+	w.reg = doctype.NewRegistry([]*doctype.Type{&moved, w.typ("Customer")})
+	w.writers = w.newWriters(time.Nanosecond)
 	if err := w.site.Insert("Workflow", map[string]any{
 		"name": "Reports", "workflow_name": "Reports", "document_type": "Service Report", "is_active": 1, "workflow_state_field": "workflow_state",
 		"states": []any{

@@ -49,11 +49,16 @@ func (w *Writer) once(ctx context.Context, op *operation) (*Result, error) {
 
 // onceUnder is once under a key of its own.
 func (w *Writer) onceUnder(ctx context.Context, key string, op *operation) (*Result, error) {
+	if op.name != "" {
+		if err := docname("name", op.name); err != nil {
+			return nil, err
+		}
+	}
 	hash, err := hashOf(op.hashed)
 	if err != nil {
 		return nil, err
 	}
-	c, replayed, err := w.claimFor(ctx, key, hash, w.cfg.Lease+op.longer)
+	c, replayed, err := w.claimFor(ctx, key, hash, op.longer)
 	if err != nil || replayed != nil {
 		return replayed, err
 	}

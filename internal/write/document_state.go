@@ -53,7 +53,7 @@ func (w *Writer) move(ctx context.Context, t *doctype.Type, name string, o Optio
 			return attempt{}, err
 		case h.docstatus != string(number(from)):
 			return attempt{}, apierror.New(apierror.Validation, "the document can't be %s: it is %s", moved, stateNames[h.docstatus]).
-				About(t.Key, name, "docstatus")
+				About(t.Key, name, "")
 		case lock != "" && lock != h.modified:
 			return attempt{}, errStale
 		}
@@ -120,7 +120,7 @@ func (w *Writer) amendment(ctx context.Context, op *operation) (map[string]any, 
 	}
 	if state := rawText(stored["docstatus"]); state != string(number(cancelled)) {
 		return nil, apierror.New(apierror.Validation, "only a cancelled document can be amended: it is %s", stateNames[state]).
-			About(t.Key, op.name, "docstatus")
+			About(t.Key, op.name, "")
 	}
 	others, err := w.cfg.Upstream.List(ctx, cred, frappe.ListQuery{
 		DocType: t.Key, Columns: columnsOf([]string{nameColumn}), Limit: 1,

@@ -146,8 +146,14 @@ func newSiteWorld(tb testing.TB, withKeys bool) *siteWorld {
 	if withKeys {
 		w.db = postgrestest.New(tb)
 	}
-	w.writers = write.New(write.Config{
-		Registry: w.reg, Upstream: w.client, Local: w.db, Site: w.zone,
+	w.writers = w.newWriters(time.Nanosecond) // the site is not at a write any more once its answer is lost
+	return w
+}
+
+// newWriters makes Writers for a site that may be at a write for a while.
+func (w *siteWorld) newWriters(busy time.Duration) *write.Writers {
+	return write.New(write.Config{
+		Registry: w.reg, Upstream: w.client, Local: w.db, Site: w.zone, Busy: busy,
 		FilePath: func(url string) (string, bool) {
 			return strings.CutPrefix(url, "https://graph.example.com/erp")
 		},
@@ -157,7 +163,6 @@ func newSiteWorld(tb testing.TB, withKeys bool) *siteWorld {
 			}
 		},
 	})
-	return w
 }
 
 // writing tells whether a request changes the site.
@@ -194,6 +199,14 @@ func (w *siteWorld) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // the connection breaks
 	}
 	w.site.ServeHTTP(rw, r)
+}
+
+// leaseEnds lets the time of all leases pass.
+func (w *siteWorld) leaseEnds() {
+	w.tb.Helper()
+	if _, err := w.db.Pool().Exec(w.tb.Context(), "update idempotency_key set lease_until = now() - interval '1 second'"); err != nil {
+		w.tb.Fatal(err)
+	}
 }
 
 func (w *siteWorld) cred(user string) frappe.Credential {

@@ -127,7 +127,7 @@ func (f *finder) add(meant func(*doctype.Field) bool) {
 func (f *finder) ofDocument(meant func(*doctype.Field) bool) []string {
 	var found []string
 	for _, field := range f.op.t.Fields {
-		if meant(field) && !field.Standard {
+		if meant(field) && inInput(field) {
 			found = append(found, f.path(field.Name))
 		}
 	}
@@ -142,7 +142,7 @@ func (f *finder) ofRows(meant func(*doctype.Field) bool) []string {
 			continue
 		}
 		for _, field := range of.Fields {
-			if meant(field) && !field.Standard {
+			if meant(field) && inInput(field) {
 				path := f.path(table.Name)
 				if f.row >= 0 {
 					path += "." + strconv.Itoa(f.row)
@@ -152,6 +152,11 @@ func (f *finder) ofRows(meant func(*doctype.Field) bool) []string {
 		}
 	}
 	return found
+}
+
+// inInput tells whether a client can mend a field at all.
+func inInput(f *doctype.Field) bool {
+	return !f.Standard && (f.Create != doctype.Absent || f.Update != doctype.Absent)
 }
 
 // sentRows tells whether the input has rows of a table.

@@ -89,7 +89,8 @@ func (r *inputReader) object(t *doctype.Type, in Input, path string, fresh bool)
 		if f.Create != doctype.Required || !r.create && f.Update == doctype.Absent {
 			continue
 		}
-		if _, ok := values[f.Column]; !ok {
+		v, ok := values[f.Column]
+		if list, table := v.([]any); !ok || table && len(list) == 0 {
 			return nil, bad(path+"."+f.Name, "is required")
 		}
 	}
@@ -151,15 +152,8 @@ func (r *inputReader) docname(v any, path string, values map[string]any) error {
 	if v == nil {
 		return nil
 	}
-	name, err := textOf(v)
-	if err != nil {
-		return bad(path, "%s", err)
-	}
-	if name == "" || utf8.RuneCountInString(name) > nameLength {
-		return bad(path, "must have 1 to %d characters", nameLength)
-	}
-	values[nameColumn] = name
-	return nil
+	values[nameColumn] = v
+	return docname(path, v)
 }
 
 // table reads the rows of a child table. Those of an update wait for the merge.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -41,6 +40,8 @@ type claim struct {
 	// that far, so that nothing was written.
 	unknown bool
 	attempt *attempt
+	// busy is how long ERPNext may be at the write after nobody waits for it any more.
+	busy time.Duration
 }
 
 // attempt is what is known before a write, so that a later look can tell whether it was
@@ -55,6 +56,8 @@ type attempt struct {
 	State string `json:"state,omitempty"`
 	// Blind says that the caller may not read such documents: nobody can look for one.
 	Blind bool `json:"blind,omitempty"`
+	// by is the user who made the attempt, "" for the caller.
+	by string
 }
 
 // nextKey is the idempotency key of the Writer's next write, "" where it has none.
@@ -89,18 +92,19 @@ func (w *Writer) claim(ctx context.Context, hash []byte) (*claim, *Result, error
 // key that it has claimed goes to the write that uses it first.
 //
 // Errors: BAD_USER_INPUT for a key that was used with another request, CONFLICT with
-// extensions.retryAfter (seconds) while another request with this key is at it.
+// extensions.retryAfter (seconds) while another request with this key is at it, or ERPNext
+// may be.
 func (w *Writer) claimKey(ctx context.Context, key string, hash []byte) (*claim, *Result, error) {
-	return w.claimFor(ctx, key, hash, w.cfg.Lease)
+	return w.claimFor(ctx, key, hash, 0)
 }
 
 // claimFor is claimKey for a write that may take longer than others.
-func (w *Writer) claimFor(ctx context.Context, key string, hash []byte, lease time.Duration) (*claim, *Result, error) {
+func (w *Writer) claimFor(ctx context.Context, key string, hash []byte, longer time.Duration) (*claim, *Result, error) {
 	if key == "" {
 		return nil, nil, nil
 	}
 	if held := w.held; held != nil && held.id.Key == key {
-		w.held = nil
+		w.held, held.busy = nil, w.cfg.Busy+longer
 		return held, nil, nil
 	}
 	if len(w.key) > maxKey || !utf8.ValidString(key) || !printable(key) {
@@ -115,7 +119,7 @@ func (w *Writer) claimFor(ctx context.Context, key string, hash []byte, lease ti
 		return nil, nil, err
 	}
 	id := postgres.KeyID{Caller: user.Name, Key: key}
-	rec, claimed, err := w.cfg.Local.ClaimKey(ctx, id, hash, lease, w.cfg.Keep)
+	rec, claimed, err := w.cfg.Local.ClaimKey(ctx, id, hash, w.cfg.taken()+longer, w.cfg.Keep)
 	if err != nil {
 		return nil, nil, fmt.Errorf("claim an idempotency key: %w", err)
 	}
@@ -128,7 +132,7 @@ func (w *Writer) claimFor(ctx context.Context, key string, hash []byte, lease ti
 		return nil, nil, apierror.New(apierror.BadUserInput, "this idempotency key was used with another request: take a new one for each")
 	}
 	if claimed {
-		c := &claim{w: w, id: id, token: rec.Token, unknown: rec.State == postgres.KeyUnknown}
+		c := &claim{w: w, id: id, token: rec.Token, unknown: rec.State == postgres.KeyUnknown, busy: w.cfg.Busy + longer}
 		if c.unknown && len(rec.Attempt) > 0 {
 			c.attempt = new(attempt)
 			if err := json.Unmarshal(rec.Attempt, c.attempt); err != nil {
@@ -144,9 +148,8 @@ func (w *Writer) claimFor(ctx context.Context, key string, hash []byte, lease ti
 // recall is what came of a write that was made before under the same key.
 func (w *Writer) recall(rec postgres.KeyRecord) (*Result, error) {
 	if rec.State == postgres.KeyRunning {
-		seconds := math.Ceil(rec.LeaseUntil.Sub(w.cfg.Now()).Seconds()) // by two clocks, so within bounds
-		e := apierror.New(apierror.Conflict, "a request with this idempotency key is running: wait for its outcome")
-		e.Extensions = map[string]any{"retryAfter": int(min(max(seconds, 1), math.Ceil(w.cfg.Lease.Seconds())))}
+		e := apierror.New(apierror.Conflict, "a request with this idempotency key is running, or ERPNext may still be at work on it: wait for its outcome")
+		e.Extensions = map[string]any{"retryAfter": w.cfg.retryAfter(rec.LeaseUntil)}
 		return nil, e
 	}
 	var o outcome
@@ -192,7 +195,7 @@ func (c *claim) settle(ctx context.Context, r *Result, failure error) {
 	case failure == nil:
 		c.store(ctx, postgres.KeyDone, outcomeOf(r))
 	case Uncertain(failure):
-		c.leaveUnknown(ctx)
+		c.hold(ctx)
 	case refusal(failure):
 		c.store(ctx, postgres.KeyFailed, outcome{Error: newOutcomeError(failure)})
 	default:
@@ -210,8 +213,16 @@ func (c *claim) store(ctx context.Context, state postgres.KeyState, o outcome) {
 	})
 }
 
-// leaveUnknown ends the claim while nobody knows whether the write was made: the next
-// request with the key looks before it writes.
+// hold ends the claim of a write that ERPNext may still be at: nobody looks for what came
+// of it before that can be told.
+func (c *claim) hold(ctx context.Context) {
+	c.w.background(ctx, "leave a write unknown", func(ctx context.Context) error {
+		return c.w.cfg.Local.HoldKey(ctx, c.id, c.token, c.busy)
+	})
+}
+
+// leaveUnknown ends the claim after a look that did not tell whether the write was made:
+// the next request with the key looks again before it writes.
 func (c *claim) leaveUnknown(ctx context.Context) {
 	if c == nil {
 		return

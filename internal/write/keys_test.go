@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
@@ -248,6 +249,64 @@ func TestKeyTwins(t *testing.T) {
 	}
 }
 
+// TestKeyWhileERPNextIsAtIt loses the answer of a write that the site is not known to have
+// ended: nobody looks, let alone writes, before it must have.
+func TestKeyWhileERPNextIsAtIt(t *testing.T) {
+	t.Parallel()
+	w := newSiteWorld(t, true)
+	w.writers = w.newWriters(time.Hour)
+	ticket, ctx := w.typ("Service Ticket"), t.Context()
+	create := func() (*write.Result, error) {
+		return w.as(sales, "k").Create(ctx, ticket, write.Input{"subject": "slow", "customer": "Semi;Colon"}, write.Options{})
+	}
+	w.drop.Store(1)
+	if _, err := create(); !write.Uncertain(err) {
+		t.Fatal(err)
+	}
+	_, err := create()
+	e := wantError(t, err, apierror.Conflict)
+	if after, _ := e.Extensions["retryAfter"].(int); after < 3500 || after > 3600 || !strings.Contains(e.Message, "ERPNext may still be at work on it") || w.writes.Load() != 0 {
+		t.Errorf("%s %v after %d writes", e.Message, e.Extensions, w.writes.Load())
+	}
+	w.leaseEnds()
+	if r := w.must(create()); r.Replayed || w.writes.Load() != 1 {
+		t.Errorf("%+v after %d writes", r, w.writes.Load())
+	}
+	// A process that dies while ERPNext is at it leaves the key taken for as long.
+	w.after = func(context.Context) { panic("killed") }
+	func() {
+		defer func() { _ = recover() }()
+		_, _ = w.as(sales, "killed").Create(ctx, ticket, write.Input{"subject": "killed", "customer": "Semi;Colon"}, write.Options{})
+	}()
+	var held bool
+	if err := w.db.Pool().QueryRow(ctx, "select lease_until > now() + interval '1 hour' from idempotency_key where key = 'killed'").Scan(&held); err != nil || !held {
+		t.Errorf("held %t, %v", held, err)
+	}
+}
+
+// TestKeyTwinsOfABulk loses the first of two equal rows on the way: the second is known to
+// be another write's, and not taken for it.
+func TestKeyTwinsOfABulk(t *testing.T) {
+	t.Parallel()
+	w := newSiteWorld(t, true)
+	ticket, ctx := w.typ("Service Ticket"), t.Context()
+	input := write.Input{"subject": "twin", "customer": "Semi;Colon"}
+	w.drop.Store(1)
+	before := w.count(ticket.Key)
+	first, err := w.as(sales, "k").CreateMany(ctx, ticket, []write.Input{input, input}, write.Options{})
+	if err != nil || !write.Uncertain(first[0].Err) || first[1].Err != nil {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	again, err := w.as(sales, "k").CreateMany(ctx, ticket, []write.Input{input, input}, write.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two := w.must(again[0].Result, again[0].Err), w.must(again[1].Result, again[1].Err)
+	if one.Name == two.Name || one.Replayed || two.Name != first[1].Result.Name || w.count(ticket.Key) != before+2 {
+		t.Errorf("%+v and %+v, %d tickets", one, two, w.count(ticket.Key)-before)
+	}
+}
+
 // TestKeyByRows loses a write before it is made, while another document of the same caller
 // has come that differs in its rows alone: it is not taken for the lost one.
 func TestKeyByRows(t *testing.T) {
@@ -298,9 +357,7 @@ func TestKeyKilled(t *testing.T) {
 	if e := wantError(t, err, apierror.Conflict); e.Extensions["retryAfter"] == nil {
 		t.Errorf("while it may run: %v", e.Extensions)
 	}
-	if _, err := w.db.Pool().Exec(ctx, "update idempotency_key set lease_until = now() - interval '1 second'"); err != nil {
-		t.Fatal(err)
-	}
+	w.leaseEnds()
 	r := w.must(w.as(sales, "k").Create(ctx, ticket, input, write.Options{}))
 	if !r.Replayed || w.writes.Load() != 1 {
 		t.Errorf("%+v after %d writes", r, w.writes.Load())

@@ -165,6 +165,12 @@ type person struct {
 	err   error               // what ERPNext says of the credential
 	after func(context.Context)
 	lease time.Duration
+	busy  time.Duration
+	hides bool // ERPNext lists none of the person's own documents
+	// levels is what ERPNext says instead of who may write which fields.
+	levels error
+	// uncounted is what ERPNext says instead of an unchecked count.
+	uncounted error
 }
 
 // ada sells to Grant and Ünal, and manages.
@@ -193,7 +199,7 @@ func (w *localWorld) eve() *person {
 func (p *person) writer(key string) *write.Writer {
 	up := &personalERP{person: p}
 	cfg := write.Config{
-		Registry: p.w.reg, Upstream: up, Local: p.w.db, AfterCall: p.after, Lease: p.lease,
+		Registry: p.w.reg, Upstream: up, Local: p.w.db, AfterCall: p.after, Lease: p.lease, Busy: cmp.Or(p.busy, time.Nanosecond),
 		Site: loaders.NewSite(func(context.Context) (*time.Location, error) { return time.UTC, nil }),
 	}
 	set := loaders.NewSet(loaders.Config{Registry: p.w.reg, Upstream: up, Local: p.w.db, Callers: p, Site: cfg.Site}, frappe.Credential{})
@@ -272,7 +278,7 @@ func (p *personalERP) List(_ context.Context, _ frappe.Credential, q frappe.List
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	docs := slices.DeleteFunc(slices.Clone(e.docs[q.DocType]), func(d fakeDoc) bool {
-		mine := d["owner"] == p.person.user.Name || slices.Contains(names, fmt.Sprint(d["name"]))
+		mine := d["owner"] == p.person.user.Name && !p.person.hides || slices.Contains(names, fmt.Sprint(d["name"]))
 		return !mine || !d.fits(q.Filters)
 	})
 	for _, o := range slices.Backward(q.OrderBy) {
@@ -299,6 +305,17 @@ func (p *personalERP) List(_ context.Context, _ frappe.Credential, q frappe.List
 		t.Rows = append(t.Rows, cells)
 	}
 	return t, nil
+}
+
+func (p *personalERP) CountUnchecked(_ context.Context, _ frappe.Credential, doctypeName string, filters []frappe.Filter) (int64, error) {
+	e := p.person.w.erp
+	e.notef("count %s", doctypeName)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if p.person.uncounted != nil {
+		return 0, p.person.uncounted
+	}
+	return int64(len(slices.DeleteFunc(slices.Clone(e.docs[doctypeName]), func(d fakeDoc) bool { return !d.fits(filters) }))), nil
 }
 
 // fits compares as MariaDB does, as far as case and trailing blanks go.
@@ -375,7 +392,7 @@ func (p *personalERP) Insert(_ context.Context, _ frappe.Credential, doctypeName
 }
 
 func (p *personalERP) Levels(context.Context, frappe.Credential, string) (*frappe.Levels, error) {
-	return &frappe.Levels{}, nil
+	return &frappe.Levels{}, p.person.levels
 }
 
 // told is an error as a client sees it: code, field and message.

@@ -37,8 +37,8 @@ type OutboxSpec struct {
 	// Create is the DocType.
 	Create string
 	// Input is that of the DocType's create mutation, of values that JSON has. It is stored,
-	// and sent by whoever retries: take it from the row and what the row links to, which
-	// they can see too.
+	// and sent by whoever retries without an input of their own: take it from the row and
+	// what the row links to, which they can see too.
 	Input Input
 	// State, Problem and Link are fields of the row that follow the document: an enum (or
 	// text) with PENDING, DONE and FAILED, a text for the reason, a link to the document.
@@ -52,6 +52,15 @@ type order struct {
 	State   string         `json:"state"`
 	Problem string         `json:"problem,omitempty"`
 	Link    string         `json:"link,omitempty"`
+}
+
+// stored is the order as the outbox keeps it.
+func (o order) stored() ([]byte, error) {
+	text, err := json.Marshal(o, json.Deterministic(true))
+	if err != nil {
+		return nil, fmt.Errorf("write an order: %w", err)
+	}
+	return text, nil
 }
 
 type outboxStep struct {
@@ -95,8 +104,7 @@ func (c *Change) outbox(spec OutboxSpec) (*outboxStep, error) {
 	if err != nil {
 		return nil, fmt.Errorf("its input %w", err)
 	}
-	o := order{Input: input, State: spec.State, Problem: spec.Problem, Link: spec.Link}
-	text, err := json.Marshal(o, json.Deterministic(true))
+	text, err := order{Input: input, State: spec.State, Problem: spec.Problem, Link: spec.Link}.stored()
 	return &outboxStep{row: spec.On, spec: spec, input: text}, err
 }
 

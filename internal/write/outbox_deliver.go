@@ -1,13 +1,14 @@
 package write
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
@@ -36,25 +37,34 @@ type attemptNote struct {
 
 // Deliver creates the document of a row's outbox, with the caller's credential, and tells
 // the row what came of it. A document that was made is not made again. Where an earlier
-// attempt may have made it, ERPNext is asked first, and only by the user who made that
-// attempt: for anybody else it is a CONFLICT.
+// attempt may have made it, ERPNext is asked first. An attempt of another user can be told
+// from the caller's lists only if they have all documents that this user has made since:
+// where they have not, it is a CONFLICT.
+//
+// With an input, that is what is written, and from then on what the outbox has; nil writes
+// what it has. Who retries should give their own: what is stored was taken from the row as
+// it was then, by somebody else, and shows nowhere. An attempt that may have been made is
+// looked for as it was tried.
 //
 // That ERPNext refuses, or can't be reached, is no error: the row tells it, as Delivery
 // does. Errors: FORBIDDEN without the roles to write the row, NOT_FOUND for a row that the
-// caller does not see and one without such an outbox, CONFLICT while somebody is at it,
-// UNAUTHENTICATED when ERPNext does not take the credential, and those of the database.
-func (w *Writer) Deliver(ctx context.Context, subjectType, id, slot string) (*Delivery, error) {
+// caller does not see and one without such an outbox, CONFLICT with extensions.retryAfter
+// (seconds) while somebody, or ERPNext, is or may be at it, UNAUTHENTICATED when ERPNext
+// does not take the credential, those of looking for an earlier attempt, and those of the
+// database.
+func (w *Writer) Deliver(ctx context.Context, subjectType, id, slot string, input Input) (*Delivery, error) {
 	d, err := w.delivery(ctx, subjectType, id, slot)
 	if err != nil {
 		return nil, err
 	}
-	if d.entry.State != postgres.OutboxDone {
-		// Looked at before the claim too: who may not look into the attempt leaves no trace.
-		if err := d.mayLook(); err != nil {
-			return nil, err
+	if input != nil {
+		if d.input, err = appendJSON(nil, input, 0); err != nil {
+			return nil, fmt.Errorf("write: outbox %q: its input %w", slot, err)
 		}
+	}
+	if d.entry.State != postgres.OutboxDone {
 		var claimed bool
-		if d.entry, claimed, err = w.cfg.Local.ClaimOutbox(ctx, d.entry.ID, d.user, w.cfg.Lease); err != nil {
+		if d.entry, claimed, err = w.cfg.Local.ClaimOutbox(ctx, d.entry.ID, d.user, w.cfg.taken()); err != nil {
 			return nil, err
 		}
 		if claimed {
@@ -108,7 +118,8 @@ type delivery struct {
 	user    string
 	entry   postgres.OutboxEntry
 	order   order
-	earlier *attempt // by the same user, of which nobody knows what came
+	input   jsontext.Value // what to write instead of the order's; nil for none
+	earlier *attempt       // of which nobody knows what came
 }
 
 // outcome completes a Delivery with what it is about.
@@ -118,9 +129,19 @@ func (d *delivery) outcome(out Delivery, messages ...string) *Delivery {
 	return &out
 }
 
-// mayLook reads what is known of an earlier attempt.
-func (d *delivery) mayLook() error {
-	d.earlier = nil
+// busy is the error of an outbox that somebody is at.
+func (d *delivery) busy() error {
+	e := apierror.New(apierror.Conflict, "the %s is being made, or ERPNext may still be at work on it: wait for its outcome", d.entry.DocType).
+		About(d.subject.Key, d.entry.SubjectID, "")
+	e.Extensions = map[string]any{"retryAfter": d.w.cfg.retryAfter(d.entry.LeaseUntil)}
+	return e
+}
+
+// read reads what the outbox holds.
+func (d *delivery) read() error {
+	if err := json.Unmarshal(d.entry.Input, &d.order); err != nil {
+		return fmt.Errorf("read an outbox: %w", err)
+	}
 	if len(d.entry.Attempt) == 0 {
 		return nil
 	}
@@ -128,47 +149,30 @@ func (d *delivery) mayLook() error {
 	if err := json.Unmarshal(d.entry.Attempt, &note); err != nil {
 		return fmt.Errorf("read the attempt of an outbox: %w", err)
 	}
-	switch {
-	case note.User == d.user:
-		d.earlier = &note.Attempt
-		return nil
-	case d.entry.Token == "" && d.entry.LeaseUntil.After(d.w.cfg.Now()): // not ours, and still going on
-		return d.busy()
-	default:
-		return apierror.New(apierror.Conflict, "it is not known yet whether an earlier attempt of another user made the %s: only that user can find out", d.entry.DocType).
-			About(d.subject.Key, d.entry.SubjectID, "")
+	d.earlier = &note.Attempt
+	if note.User != d.user {
+		d.earlier.by = note.User
 	}
-}
-
-// busy is the error of an outbox that somebody is at.
-func (d *delivery) busy() error {
-	e := apierror.New(apierror.Conflict, "the %s is being made at the moment: wait for its outcome", d.entry.DocType).
-		About(d.subject.Key, d.entry.SubjectID, "")
-	seconds := math.Ceil(d.entry.LeaseUntil.Sub(d.w.cfg.Now()).Seconds())
-	e.Extensions = map[string]any{"retryAfter": int(min(max(seconds, 1), math.Ceil(d.w.cfg.Lease.Seconds())))}
-	return e
+	return nil
 }
 
 // deliver makes the document, unless an earlier attempt has made it.
 func (d *delivery) deliver(ctx context.Context) (*Delivery, error) {
-	if err := json.Unmarshal(d.entry.Input, &d.order); err != nil {
-		return nil, d.giveBack(ctx, fmt.Errorf("read an outbox: %w", err))
-	}
-	if err := d.mayLook(); err != nil { // somebody's attempt came between the look and the claim
+	if err := d.read(); err != nil {
 		return nil, d.giveBack(ctx, err)
 	}
-	op, err := d.operation(ctx)
-	if err != nil {
-		return d.refused(ctx, err)
-	}
 	if d.earlier != nil {
-		made, err := op.probe(ctx, *d.earlier)
+		made, err := d.lookBack(ctx)
 		switch {
-		case err != nil:
-			return nil, d.giveBack(ctx, d.unknown(d.w.explain(ctx, op, err)))
+		case err != nil: // nothing more is known of it than before: its note stays
+			return nil, d.giveBack(ctx, err)
 		case made != nil:
 			return d.made(ctx, made)
 		}
+	}
+	op, err := d.operation(ctx, cmp.Or(string(d.input), string(d.order.Input)))
+	if err != nil {
+		return d.refused(ctx, err)
 	}
 	if err := d.note(ctx, op); err != nil {
 		return d.refused(ctx, d.w.explain(ctx, op, err))
@@ -188,6 +192,27 @@ func (d *delivery) deliver(ctx context.Context) (*Delivery, error) {
 	}
 }
 
+// lookBack tells what became of the earlier attempt, which was made with the order's input:
+// its document, or nil if it was not made.
+func (d *delivery) lookBack(ctx context.Context) (*Result, error) {
+	another := d.earlier.by != ""
+	op, err := d.operation(ctx, string(d.order.Input))
+	var made *Result
+	if err == nil {
+		if made, err = op.probe(ctx, *d.earlier); err != nil {
+			err = d.unknown(d.w.explain(ctx, op, err))
+		}
+	}
+	if another {
+		d.earlier = nil // its state of affairs is that of another user's documents
+		if refusal(err) {
+			err = apierror.Wrap(apierror.Conflict, err, "it is not known yet whether an earlier attempt of another user made the %s: only that user, or one who sees all that they make, can find out", d.entry.DocType).
+				About(d.subject.Key, d.entry.SubjectID, "")
+		}
+	}
+	return made, err
+}
+
 // unknown says of an attempt, of which ERPNext does not tell what came of it, what it was
 // about.
 func (d *delivery) unknown(err error) error {
@@ -201,14 +226,14 @@ func (d *delivery) unknown(err error) error {
 	return out
 }
 
-// operation is the creation of the document.
-func (d *delivery) operation(ctx context.Context) (*operation, error) {
+// operation is the creation of the document, with an input in JSON.
+func (d *delivery) operation(ctx context.Context, text string) (*operation, error) {
 	t := d.w.cfg.Registry.ByKey(d.entry.DocType)
 	if t == nil || t.Source != doctype.Upstream {
 		return nil, fmt.Errorf("write: the outbox is for %q, which is no DocType of the graph", d.entry.DocType)
 	}
 	var input Input
-	dec := json.NewDecoder(bytes.NewReader(d.order.Input))
+	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()
 	if err := dec.Decode(&input); err != nil {
 		return nil, fmt.Errorf("read the input of an outbox: %w", err)
@@ -216,8 +241,8 @@ func (d *delivery) operation(ctx context.Context) (*operation, error) {
 	return d.w.creation(ctx, t, input, "input")
 }
 
-// note keeps the state of affairs before the call. Before a repeated call it is that of
-// the first attempt: a document of either must be found.
+// note keeps the state of affairs before the call, and the input of it. Before a repeated
+// call it is that of the first attempt: a document of either must be found.
 func (d *delivery) note(ctx context.Context, op *operation) error {
 	if d.earlier == nil || !op.oldest {
 		a, err := op.before(ctx)
@@ -230,7 +255,14 @@ func (d *delivery) note(ctx context.Context, op *operation) error {
 	if err != nil {
 		return fmt.Errorf("note an attempt: %w", err)
 	}
-	return d.lost(d.w.cfg.Local.NoteOutboxAttempt(ctx, d.entry.ID, d.entry.Token, note))
+	var sent []byte
+	if d.input != nil {
+		d.order.Input = d.input
+		if sent, err = d.order.stored(); err != nil {
+			return err
+		}
+	}
+	return d.lost(d.w.cfg.Local.NoteOutboxAttempt(ctx, d.entry.ID, d.entry.Token, note, sent))
 }
 
 // lost says in public words that the claim ran out.
@@ -254,7 +286,7 @@ func (d *delivery) refused(ctx context.Context, err error) (*Delivery, error) {
 	}
 	settled, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	if noted := d.w.cfg.Local.NoteOutboxAttempt(settled, d.entry.ID, d.entry.Token, nil); noted != nil {
+	if noted := d.w.cfg.Local.NoteOutboxAttempt(settled, d.entry.ID, d.entry.Token, nil, nil); noted != nil {
 		return nil, errors.Join(d.lost(noted), err)
 	}
 	if code := apierror.CodeOf(err); code == apierror.Unauthenticated || code == apierror.Internal {
@@ -263,17 +295,23 @@ func (d *delivery) refused(ctx context.Context, err error) (*Delivery, error) {
 	return d.settle(ctx, postgres.OutboxFailed, d.outcome(Delivery{State: Failed, Problem: problemOf(err)}))
 }
 
-// settle stores what came of the attempt, and tells the row in the same transaction. It
-// does so also when the request has ended: the document is made or not.
+// settle stores what came of the attempt, and tells the row in the same transaction. What
+// is pending stays taken while ERPNext may be at it. It does so also when the request has ended: the document is made or not.
 func (d *delivery) settle(ctx context.Context, state postgres.OutboxState, out *Delivery) (*Delivery, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
 	err := d.w.cfg.Local.InTx(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-		if err := tx.SettleOutbox(ctx, d.entry.ID, d.entry.Token, state, out.Name, out.Problem); err != nil {
+		var err error
+		if state == postgres.OutboxPending {
+			err = tx.HoldOutbox(ctx, d.entry.ID, d.entry.Token, out.Problem, d.w.cfg.Busy)
+		} else {
+			err = tx.SettleOutbox(ctx, d.entry.ID, d.entry.Token, state, out.Name, out.Problem)
+		}
+		if err != nil {
 			return d.lost(err)
 		}
 		// The row may be gone by now: the outbox is the record then.
-		_, err := tx.Update(ctx, d.subject, d.entry.SubjectID, d.followers(out), postgres.Guard{})
+		_, err = tx.Update(ctx, d.subject, d.entry.SubjectID, d.followers(out), postgres.Guard{})
 		return err
 	})
 	if err != nil {

@@ -11,9 +11,6 @@ import (
 	"erpgraph/internal/frappe"
 )
 
-// maxCandidates bounds the documents that are looked at to find one that was written.
-const maxCandidates = 50
-
 // errUnknown is the error of a write of which nobody can tell whether it was made: the
 // caller has to look. candidates are the names of the documents that may be it.
 func errUnknown(candidates []string) error {
@@ -26,104 +23,19 @@ func errUnknown(candidates []string) error {
 	return e
 }
 
-// newest is the state before a new document: when the caller created the last one. A
-// caller who may create but not read leaves no trace to look for.
-func (w *Writer) newest(ctx context.Context, key string) (attempt, error) {
-	user, err := w.set.Caller(ctx)
-	if err != nil {
-		return attempt{}, err
-	}
-	table, err := w.cfg.Upstream.List(ctx, w.set.Credential(), frappe.ListQuery{
-		DocType: key, Columns: columnsOf([]string{"creation"}), Limit: 1,
-		Filters: []frappe.Filter{{Field: "owner", Op: frappe.OpEq, Value: user.Name}},
-		OrderBy: []frappe.Order{{Field: "creation", Desc: true}},
-	})
-	switch {
-	case apierror.CodeOf(err) == apierror.Forbidden:
-		return attempt{Blind: true}, nil
-	case err != nil:
-		return attempt{}, fmt.Errorf("list %s: %w", key, err)
-	case len(table.Rows) == 0:
-		return attempt{}, nil
-	default:
-		return attempt{Creation: rawText(table.Rows[0][0])}, nil
-	}
-}
-
-// since lists the caller's own documents that are newer than an attempt.
-func (w *Writer) since(ctx context.Context, key string, a attempt, columns []string, filters ...frappe.Filter) ([]document, error) {
-	if a.Blind {
-		return nil, errUnknown(nil)
-	}
-	user, err := w.set.Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	filters = append(filters, frappe.Filter{Field: "owner", Op: frappe.OpEq, Value: user.Name})
-	if a.Creation != "" {
-		filters = append(filters, frappe.Filter{Field: "creation", Op: frappe.OpGt, Value: a.Creation})
-	}
-	table, err := w.cfg.Upstream.List(ctx, w.set.Credential(), frappe.ListQuery{
-		DocType: key, Columns: columnsOf(columns), Filters: filters, Limit: maxCandidates + 1,
-		OrderBy: []frappe.Order{{Field: "creation"}},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look for a written %s: %w", key, err)
-	}
-	if len(table.Rows) > maxCandidates {
-		return nil, errUnknown(nil)
-	}
-	out := make([]document, len(table.Rows))
-	for i := range table.Rows {
-		out[i] = rowOf(table, i)
-	}
-	return out, nil
-}
-
-// only is the one document that was written: none means that nothing was, several that
-// nobody can tell. like grades the candidates.
-func only(t *doctype.Type, found []document, like func(document) likeness) (*Result, error) {
-	var equal, near []string
-	for _, d := range found {
-		switch like(d) {
-		case same:
-			equal = append(equal, rawText(d[nameColumn]))
-		case unclear:
-			near = append(near, rawText(d[nameColumn]))
-		case different:
-		}
-	}
-	switch {
-	case len(equal) > 1 || len(equal) == 0 && len(near) > 0:
-		return nil, errUnknown(append(equal, near...))
-	case len(equal) == 1:
-		return &Result{Type: t, Name: equal[0]}, nil
-	default:
-		return nil, nil //nolint:nilnil // it was not written
-	}
-}
-
-// probeCreate looks for the document that an earlier attempt may have created: one of the
-// caller's, newer than the attempt, that holds what was sent.
+// probeCreate looks for the document that an earlier attempt may have created: one that
+// holds what was sent.
 func (w *Writer) probeCreate(ctx context.Context, op *operation, a attempt) (*Result, error) {
-	columns := []string{nameColumn}
+	var columns []string
 	for column, v := range op.sent.values {
 		if _, rows := v.([]any); !rows && column != nameColumn {
 			columns = append(columns, column)
 		}
 	}
-	found, err := w.since(ctx, op.t.Key, a, columns)
-	if err != nil {
-		return nil, err
-	}
-	grades := make(map[string]likeness, len(found))
-	for _, d := range found {
-		name := rawText(d[nameColumn])
-		if grades[name], err = w.grade(ctx, op, d); err != nil {
-			return nil, err
-		}
-	}
-	return only(op.t, found, func(d document) likeness { return grades[rawText(d[nameColumn])] })
+	return w.find(ctx, search{
+		t: op.t, attempt: a, columns: columns,
+		like: func(ctx context.Context, d document) (likeness, error) { return w.grade(ctx, op, d) },
+	})
 }
 
 // grade compares a document of a list with what was sent; its rows, which no list has, are
@@ -195,7 +107,9 @@ func (w *Writer) probeDelete(ctx context.Context, t *doctype.Type, name string, 
 }
 
 // probeRename takes a document for renamed when the old name is gone, or another one's by
-// now, and the new name is the document's own; after a merge that is the other document.
+// now, and the new name is the document's own. After a merge that is the other document,
+// which keeps no trace of the one that has gone into it: that somebody else has deleted
+// the old one meanwhile is not told apart from that, and counts as merged.
 func (w *Writer) probeRename(ctx context.Context, t *doctype.Type, name, to string, merge bool, a attempt) (*Result, error) {
 	old, err := w.head(ctx, t, name)
 	switch {
@@ -216,11 +130,10 @@ func (w *Writer) probeRename(ctx context.Context, t *doctype.Type, name, to stri
 }
 
 func (w *Writer) probeAmend(ctx context.Context, t *doctype.Type, name string, a attempt) (*Result, error) {
-	found, err := w.since(ctx, t.Key, a, []string{nameColumn}, frappe.Filter{Field: "amended_from", Op: frappe.OpEq, Value: name})
-	if err != nil {
-		return nil, err
-	}
-	return only(t, found, func(document) likeness { return same })
+	return w.find(ctx, search{
+		t: t, attempt: a, filters: []frappe.Filter{{Field: "amended_from", Op: frappe.OpEq, Value: name}},
+		like: func(context.Context, document) (likeness, error) { return same, nil },
+	})
 }
 
 // probeWorkflow takes a state that the caller has moved for the action's. Where the site
@@ -257,20 +170,19 @@ func (w *Writer) probeUpload(ctx context.Context, t *doctype.Type, up Upload, a 
 			{Field: "attached_to_name", Op: frappe.OpEq, Value: up.DocName},
 		}
 	}
-	found, err := w.since(ctx, fileType, a, []string{nameColumn, "content_hash", "file_name"}, filters...)
-	if err != nil {
-		return nil, err
-	}
 	stem := strings.TrimSuffix(up.Filename, path.Ext(up.Filename))
-	return only(t, found, func(d document) likeness {
-		switch {
-		case rawText(d["content_hash"]) == hash:
-			return same
-		case strings.HasPrefix(rawText(d["file_name"]), stem):
-			return unclear
-		default:
-			return different
-		}
+	return w.find(ctx, search{
+		t: t, attempt: a, columns: []string{"content_hash", "file_name"}, filters: filters,
+		like: func(_ context.Context, d document) (likeness, error) {
+			switch {
+			case rawText(d["content_hash"]) == hash:
+				return same, nil
+			case strings.HasPrefix(rawText(d["file_name"]), stem):
+				return unclear, nil
+			default:
+				return different, nil
+			}
+		},
 	})
 }
 

@@ -13,6 +13,7 @@ package write
 import (
 	"context"
 	"log/slog"
+	"math"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -35,6 +36,7 @@ type Upstream interface {
 	Upload(ctx context.Context, cred frappe.Credential, up frappe.Upload) (*frappe.Written, error)
 	CallMethod(ctx context.Context, cred frappe.Credential, method string, args map[string]any) (*frappe.Answer, error)
 	Levels(ctx context.Context, cred frappe.Credential, doctype string) (*frappe.Levels, error)
+	CountUnchecked(ctx context.Context, cred frappe.Credential, doctype string, filters []frappe.Filter) (int64, error)
 }
 
 // Config is what all Writers of a process share.
@@ -49,8 +51,14 @@ type Config struct {
 	// URL, so that what was read as a URL can be written back.
 	FilePath func(url string) (path string, ok bool)
 	// Lease is how long a write may take before others believe that its process is gone. It
-	// must be longer than the longest call. 0 means a minute.
+	// must be longer than the longest call. 0 means a minute. They wait for Busy besides,
+	// since ERPNext need not have noticed.
 	Lease time.Duration
+	// Busy is how long ERPNext may go on with a request that nobody waits for any more: its
+	// worker does not notice that the caller has left. A write of which nobody knows what
+	// came of it stays taken for so long: who looks earlier finds nothing, and would write a
+	// second time. 0 means 120 seconds, the usual limit of ERPNext's web server.
+	Busy time.Duration
 	// Keep is how long an idempotency key is remembered. 0 means 24 hours.
 	Keep time.Duration
 	// Now is the clock; nil is time.Now.
@@ -116,6 +124,9 @@ func New(cfg Config) *Writers {
 	if cfg.Lease <= 0 {
 		cfg.Lease = time.Minute
 	}
+	if cfg.Busy <= 0 {
+		cfg.Busy = 2 * time.Minute
+	}
 	if cfg.Keep <= 0 {
 		cfg.Keep = 24 * time.Hour
 	}
@@ -135,6 +146,17 @@ func New(cfg Config) *Writers {
 // for, and part of the hash that a retry must repeat: the other fields of the request.
 func (w *Writers) For(set *loaders.Set, key string, request []byte) *Writer {
 	return &Writer{writers: w, cfg: &w.cfg, set: set, key: key, request: request}
+}
+
+// taken is how long a key or an outbox is its holder's: the longest write, and what
+// ERPNext may do after its process has died.
+func (c *Config) taken() time.Duration { return c.Lease + c.Busy }
+
+// retryAfter is how many seconds others are to wait for a lease to end: by two clocks, so
+// within bounds.
+func (c *Config) retryAfter(leaseUntil time.Time) int {
+	seconds := math.Ceil(leaseUntil.Sub(c.Now()).Seconds())
+	return int(min(max(seconds, 1), math.Ceil(c.taken().Seconds())))
 }
 
 // Writer writes for one mutation field of one caller. It is not for several goroutines.

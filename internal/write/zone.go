@@ -45,12 +45,18 @@ func parseInstant(v any) (time.Time, error) {
 	}
 }
 
+// errLocalMean is a moment before zones had offsets of whole minutes: RFC 3339 can't say it.
+var errLocalMean = errors.New("is before the site's time zone had an offset of whole minutes, so that it can't be read back")
+
 // toSite is an instant as the site's clock shows it, if it can be told from that again.
 // Where clocks are set back an hour comes twice, and reading takes one of the two.
 func toSite(t time.Time, zone *time.Location) (string, error) {
 	text := t.In(zone).Format(siteLayout)
 	if year := t.In(zone).Year(); year < 1000 || year > 9999 {
 		return "", errYear
+	}
+	if _, offset := t.In(zone).Zone(); offset%60 != 0 {
+		return "", errLocalMean
 	}
 	back, err := time.ParseInLocation(siteLayout, text, zone)
 	if err != nil || !back.Equal(t) {
