@@ -19,7 +19,7 @@ func TestCountUnchecked(t *testing.T) {
 			t.Fatalf("got %d, %v", n, err)
 		}
 		const want = `{"doctype":"ToDo","filters":[["ToDo","owner","=","ann@example.com"],["ToDo","creation",">","2026-01-01 00:00:00.000000"]]}`
-		if last := b.last(t); last.uri != "/api/method/frappe.client.get_count" || string(last.body) != want {
+		if last := b.last(t); last.uri != "/api/method/frappe.client.get_count" || last.body != want {
 			t.Errorf("sent %s %s", last.uri, last.body)
 		}
 	})

@@ -25,7 +25,7 @@ import (
 )
 
 // Upstream is what a Writer needs of the REST client.
-type Upstream interface {
+type Upstream interface { //nolint:interfacebloat // a method for each thing that ERPNext can be asked to do
 	loaders.Upstream
 	Insert(ctx context.Context, cred frappe.Credential, doctype string, values map[string]any) (*frappe.Written, error)
 	Update(ctx context.Context, cred frappe.Credential, doctype, name string, values map[string]any) (*frappe.Written, error)
