@@ -18,7 +18,7 @@ import (
 func TestClientLeavesDuringTheInvoice(t *testing.T) {
 	t.Parallel()
 	worker := newSlowWorker("/api/resource/Sales Invoice")
-	b := setup(t, options{between: worker.between, config: func(c *app.Config) { c.UpstreamBusy = time.Minute }})
+	b := setup(t, options{between: worker.between, config: func(c *app.Config) { c.UpstreamTimeout, c.UpstreamBusy = 2*time.Second, time.Minute }})
 	s := story{t, b}
 	visit := s.visited(s.contracted("Semi;Colon"))
 	drafts := `{ salesInvoices(where: { customer: { eq: "Semi;Colon" }, docstatus: { eq: 0 } }) { totalCount } }`

@@ -21,7 +21,9 @@
 //	listperm.go, permission.go      what the caller may see
 //	plan.go, exec.go, group.go      the query run
 //	write.go, rows.go, links.go     documents written; validate.go, fields.go, submitted.go check them
+//	single.go                       the one document of a single DocType
 //	naming.go, compute.go           what the original's code makes of them; price.go, status.go
+//	controllers.go, payment.go      what the code of some DocTypes fills in or refuses; filedoc.go
 //	remove.go, rename.go            documents deleted, renamed and merged; backlinks.go
 //	workflow.go, mapped.go          functions that write or draft; writemethods.go, bulk.go
 //	multipart.go, upload.go, blob.go  files taken in and kept
