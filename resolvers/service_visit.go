@@ -46,10 +46,10 @@ func completeVisit(ctx context.Context, w *write.Writer, c completion) (*write.R
 	}
 	visit, err := w.Set().Lookup(ctx, serviceVisit, c.ID, "contract", "status", "invoiceState", "updatedAt")
 	switch {
-	case done != nil && err != nil:
-		return done, nil //nolint:nilerr // it was closed; that it is out of sight by now shows in the answer
+	case done != nil && outOfSight(err):
+		return done, nil // it was closed; that it is out of sight by now shows in the answer
 	case err != nil:
-		return nil, err
+		return done, err
 	case done != nil:
 		return resumeInvoice(ctx, w, visit, done)
 	}
@@ -74,6 +74,12 @@ func completeVisit(ctx context.Context, w *write.Writer, c completion) (*write.R
 		return result, err
 	}
 	return draftInvoice(ctx, w, result, invoice)
+}
+
+// outOfSight tells whether err is that of a row that the caller does not see.
+func outOfSight(err error) bool {
+	code := apierror.CodeOf(err)
+	return code == apierror.NotFound || code == apierror.Forbidden
 }
 
 // planned refuses a visit that can't be closed.
@@ -156,13 +162,10 @@ func item(code, qty, rate string) map[string]any {
 }
 
 // draftInvoice carries out the wish for an invoice. What ERPNext has against it is told by
-// the visit; only a credential that it does not take fails the whole.
+// the visit. The visit is closed by now: its result stands beside an error too.
 func draftInvoice(ctx context.Context, w *write.Writer, result *write.Result, invoice write.Input) (*write.Result, error) {
 	draft, err := w.Deliver(ctx, serviceVisit, result.Name, invoiceSlot, invoice)
-	switch {
-	case apierror.CodeOf(err) == apierror.Unauthenticated:
-		return nil, err
-	case err != nil:
+	if err != nil {
 		return result, err
 	}
 	result.Messages = append(result.Messages, draft.Row.Messages...)
@@ -203,7 +206,7 @@ func retryInvoice(ctx context.Context, w *write.Writer, id string) (*write.Resul
 			return nil, err
 		}
 	}
-	draft, err := w.Deliver(ctx, serviceVisit, id, invoiceSlot, invoice)
+	draft, err := w.Deliver(ctx, serviceVisit, visit.Key, invoiceSlot, invoice)
 	if err != nil {
 		return nil, err
 	}

@@ -44,6 +44,7 @@ type visits struct {
 	mu       sync.Mutex
 	key      string // the idempotency key of the next field
 	hidden   bool   // the customer is not the caller's
+	down     error  // what ERPNext says to all reads
 	refuse   error  // what ERPNext has against an invoice
 	after    func(context.Context)
 	invoices []map[string]any
@@ -104,6 +105,9 @@ func (v *visits) Levels(context.Context, frappe.Credential, string) (*frappe.Lev
 func (v *visits) List(_ context.Context, _ frappe.Credential, q frappe.ListQuery) (*frappe.Table, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.down != nil {
+		return nil, v.down
+	}
 	docs := map[string][]map[string]any{"Customer": {{"name": "Grant", "owner": "x"}}, "Sales Invoice": v.invoices}[q.DocType]
 	if v.hidden {
 		docs = nil
@@ -287,8 +291,8 @@ func TestCompleteServiceVisitAgain(t *testing.T) {
 	v := newVisits(t)
 	v.key = "k"
 	v.refuse = &frappe.Error{Code: apierror.Unauthenticated}
-	if err := v.complete(t, visitID, "done", true); apierror.CodeOf(err) != apierror.Unauthenticated {
-		t.Errorf("got %v", err)
+	if err := v.complete(t, visitID, "done", true); apierror.CodeOf(err) != apierror.Unauthenticated || v.shown == nil || v.shown.Name != visitID {
+		t.Errorf("got %v, shown %+v", err, v.shown) // closed it is
 	}
 	v.refuse = nil
 	for range 2 {
@@ -306,7 +310,11 @@ func TestCompleteServiceVisitAgain(t *testing.T) {
 	if err := v.complete(t, visitID, "done", true); err != nil || v.shown == nil {
 		t.Errorf("out of sight: %v", err)
 	}
-	v.hidden, v.key = false, ""
+	v.hidden, v.down = false, &frappe.Error{Code: apierror.UpstreamUnavailable}
+	if err := v.complete(t, visitID, "done", true); apierror.CodeOf(err) != apierror.UpstreamUnavailable || v.shown == nil {
+		t.Errorf("out of reach: %v, shown %+v", err, v.shown)
+	}
+	v.down, v.key = nil, ""
 	if err := v.complete(t, visitID, "done", true); apierror.CodeOf(err) != apierror.Validation {
 		t.Errorf("without the key: %v", err)
 	}

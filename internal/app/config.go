@@ -168,13 +168,16 @@ func (c *Config) fileURL(path string) string {
 
 // filePath is the way back from fileURL: the path of a file under either address.
 func (c *Config) filePath(address string) (string, bool) {
-	for base, private := range map[string]bool{c.PublicURL: true, c.SiteURL: false} {
-		rest, ok := strings.CutPrefix(address, base+"/")
+	for _, at := range []struct {
+		base    string
+		private bool
+	}{{c.PublicURL, true}, {c.SiteURL, false}} { // which may be one
+		rest, ok := strings.CutPrefix(address, at.base+"/")
 		if !ok {
 			continue
 		}
 		path, err := url.PathUnescape("/" + rest)
-		if err == nil && strings.HasPrefix(path, "/private/files/") == private && strings.HasPrefix(strings.TrimPrefix(path, "/private"), "/files/") {
+		if err == nil && strings.HasPrefix(path, "/private/files/") == at.private && strings.HasPrefix(strings.TrimPrefix(path, "/private"), "/files/") {
 			return path, true
 		}
 	}

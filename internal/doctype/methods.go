@@ -10,8 +10,9 @@ import (
 )
 
 var (
-	// A dotted path of Python, or the name of a Server Script.
-	methodPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$`)
+	// A dotted path of Python, or the name of a Server Script that looks like one: single
+	// words are commands of Frappe's own.
+	methodPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$`)
 	pythonPattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	typePattern   = regexp.MustCompile(`^(?:([A-Za-z][A-Za-z0-9]*)(!)?|\[([A-Za-z][A-Za-z0-9]*)(!)?\](!)?)$`)
 )

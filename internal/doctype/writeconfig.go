@@ -15,7 +15,7 @@ var writeWords = []string{"create", "update", "delete", "submit", "rename", "wor
 
 // MethodConfig declares a whitelisted server method as a mutation.
 type MethodConfig struct {
-	// Method is its dotted path, or the name of a Server Script of type API.
+	// Method is its dotted path, or the name of a Server Script of type API that has a dot.
 	Method string `yaml:"method"`
 	// Description is the mutation's.
 	Description string `yaml:"description"`

@@ -175,7 +175,7 @@ methods:
     fill: { comment_email: user }
     result: Comment
     repeatable: true
-  ping: { method: ping }
+  ping: { method: a.ping }
   tags: { method: a.tags, result: "[String]" }
   all: { method: a.all, result: "[Comment!]!" }
 `, []string{thing("Comment")})
@@ -194,7 +194,7 @@ methods:
 			Name: "all", Path: "a.all", Description: "Calls a.all of ERPNext.", Kind: doctype.DocumentResult, Result: "Comment",
 			Target: "Comment", List: true, Field: "comments", Payload: "AllPayload",
 		},
-		{Name: "ping", Path: "ping", Description: "Calls ping of ERPNext.", Payload: "PingPayload"},
+		{Name: "ping", Path: "a.ping", Description: "Calls a.ping of ERPNext.", Payload: "PingPayload"},
 		{
 			Name: "tags", Path: "a.tags", Description: "Calls a.tags of ERPNext.", Kind: doctype.ScalarResult, Result: "String",
 			List: true, Field: "result", Payload: "TagsPayload",

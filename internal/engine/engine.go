@@ -1,7 +1,9 @@
 // Package engine executes the generated fields of the graph. A root field's whole
 // subtree is planned at once and read breadth first: all documents, child rows and
 // reverse links of a level come in one call for each DocType, whatever the number of
-// rows, and nothing depends on timers or on the order in which goroutines run. gqlgen
+// rows, and nothing depends on timers or on the order in which goroutines run. The fields
+// of a mutation run one after the other, each with a loader set of its own (mutations.go);
+// payload.go compiles their answers before the write and reads them after it. gqlgen
 // parses, validates, runs hand-written resolvers and puts the finished parts together.
 package engine
 
@@ -50,8 +52,10 @@ type Engine struct {
 	registry  *doctype.Registry
 	roots     map[string]root
 	mutations map[string]mutation
-	rowLinks  map[*doctype.Field]*doctype.Reverse // of local @reverse lists
-	custom    CustomField
+	// payloads are the types by the names of their payloads.
+	payloads map[string]*doctype.Type
+	rowLinks map[*doctype.Field]*doctype.Reverse // of local @reverse lists
+	custom   CustomField
 }
 
 // New makes an Engine.
@@ -67,8 +71,9 @@ func New(cfg Config) *Engine {
 	}
 	cfg.Loaders.Registry = cfg.Registry
 	e := &Engine{cfg: cfg, registry: cfg.Registry, roots: rootsOf(cfg.Registry), rowLinks: map[*doctype.Field]*doctype.Reverse{}}
-	e.mutations = e.mutationsOf(cfg.Registry)
+	e.mutations, e.payloads = e.mutationsOf(cfg.Registry), map[string]*doctype.Type{}
 	for _, t := range cfg.Registry.Types() {
+		e.payloads[t.Payload()] = t
 		for _, f := range t.Fields {
 			if f.Kind == doctype.ReverseList {
 				target := cfg.Registry.ByKey(f.Target)

@@ -203,9 +203,9 @@ func (e *Engine) AroundRootField(ctx context.Context, next graphql.RootResolver)
 // something else, and that would be kept.
 func (x *execution) noteRunning(ctx context.Context, alias string) {
 	for _, e := range graphql.GetErrors(ctx) {
-		if len(e.Path) == 1 && e.Path[0] == ast.PathName(alias) &&
+		if len(e.Path) > 0 && e.Path[0] == ast.PathName(alias) &&
 			e.Extensions["code"] == string(apierror.Conflict) && e.Extensions["retryAfter"] != nil {
-			x.running = apierror.New(apierror.Conflict, "%s", e.Message)
+			x.running = apierror.New(apierror.Conflict, "a field before this one waits for another request")
 			x.running.Extensions = map[string]any{"retryAfter": e.Extensions["retryAfter"]}
 		}
 	}
@@ -219,9 +219,6 @@ func (x *execution) writer(ctx context.Context, f graphql.CollectedField) (*writ
 	if err := context.Cause(ctx); err != nil {
 		return nil, deadline(err)
 	}
-	if x.running != nil {
-		return nil, x.running
-	}
 	set, err := x.newSet(ctx)
 	if err != nil {
 		return nil, err
@@ -229,6 +226,9 @@ func (x *execution) writer(ctx context.Context, f graphql.CollectedField) (*writ
 	key, request, err := x.idempotencyKey(ctx, f)
 	if err != nil {
 		return nil, err
+	}
+	if x.running != nil && key != "" {
+		return nil, x.running
 	}
 	return x.engine.cfg.Writers.For(set, key, request), nil
 }
@@ -338,18 +338,25 @@ func checkKey(key string) error {
 }
 
 // Writer gives a hand-written mutation the Writer of the caller, with the idempotency key
-// of the field that is being resolved.
+// of the field that is being resolved. Where the field's type is a payload of the graph,
+// what can't be answered is refused here, before anything is written.
 func (e *Engine) Writer(ctx context.Context) (*write.Writer, error) {
 	x, fc, err := current(ctx)
 	if err != nil {
 		return nil, err
 	}
+	if t := e.payloads[fc.Field.Definition.Type.Name()]; t != nil {
+		if _, _, err := x.payload(ctx, fc.Field, mutation{typ: t, shape: documentShape}); err != nil {
+			return nil, err
+		}
+	}
 	return x.writer(ctx, fc.Field)
 }
 
-// Written gives the answer of a hand-written mutation whose type is a payload of the
+// Written gives the answer of a hand-written root field whose type is a payload of the
 // graph ("ServiceVisitPayload"), or a type of it: what the client selected of the document
-// or row that r names is read anew, as the caller.
+// or row that r names is read anew, as the caller. Give mutations a payload: what was
+// written and can't be read is told below it, and not as a field that failed.
 func (e *Engine) Written(ctx context.Context, r *write.Result) (*Result, error) {
 	x, fc, err := current(ctx)
 	if err != nil {
@@ -358,9 +365,12 @@ func (e *Engine) Written(ctx context.Context, r *write.Result) (*Result, error) 
 	if r == nil || r.Type == nil {
 		return nil, fmt.Errorf("the mutation %s has no result to show", fc.Field.Name)
 	}
-	shape := documentShape
-	if fc.Field.Definition.Type.Name() != r.Type.Payload() {
+	shape, is := documentShape, fc.Field.Definition.Type.Name()
+	switch {
+	case is == r.Type.Name:
 		shape = objectShape
+	case is != r.Type.Payload():
+		return nil, fmt.Errorf("the field %s gives a %s, and can't show a %s", fc.Field.Name, is, r.Type.Name)
 	}
 	y, p, err := x.payload(ctx, fc.Field, mutation{typ: r.Type, shape: shape})
 	if err != nil {

@@ -218,7 +218,7 @@ func (p *payload) writeRows(w *writer, results *payloadField) {
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
-		if write.Uncertain(row.Err) { // too much to be found only by those who select it
+		if write.Uncertain(row.Err) || write.Running(row.Err) { // not only for those who select it
 			p.x.fail(row.Err, place{field: p.f.Field, inner: results.Alias, index: i})
 		}
 		w.b = append(w.b, '{')
@@ -326,6 +326,10 @@ func (p *payload) writeError(w *writer, f *payloadField, err error) {
 
 // scalar writes what a method answered.
 func (p *payload) scalar(w *writer, f *payloadField, value jsontext.Value) {
+	if isNull(value) {
+		w.null()
+		return
+	}
 	values := []jsontext.Value{value}
 	list := isList(f.CollectedField)
 	if list {

@@ -110,7 +110,7 @@ func (c *compiler) field(t *doctype.Type, cf graphql.CollectedField) (*field, er
 		return f, err
 	}
 	f.def = t.Field(cf.Name)
-	if f.def == nil && cf.Name == workflowActions && t.Writes.Workflow {
+	if f.def == nil && cf.Name == doctype.WorkflowActions && t.Writes.Workflow {
 		f.kind = workflowField
 		return f, nil
 	}

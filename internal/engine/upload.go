@@ -27,7 +27,7 @@ func runUpload(ctx context.Context, w *write.Writer, a arguments) (*written, err
 	}
 	up := write.Upload{
 		Upload: frappe.Upload{Filename: file.Filename, ContentType: file.ContentType, Size: file.Size, Content: file.File},
-		SHA256: sumOf(file),
+		Sum:    sumOf(file),
 	}
 	private, told := a["private"].(bool)
 	up.Private = private || !told // whoever says nothing shows nobody anything

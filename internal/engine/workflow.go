@@ -8,9 +8,6 @@ import (
 	"erpgraph/internal/frappe"
 )
 
-// workflowActions is the field of documents whose DocType has a workflow.
-const workflowActions = "workflowActions"
-
 // workflow asks what the caller may do with a document by its workflow. ERPNext tells it
 // of one document at a time, for conditions may be part of it: a call for each.
 func (l *level) workflow(x *execution, owner *object, f *field) {

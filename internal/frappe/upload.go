@@ -28,9 +28,10 @@ type Upload struct {
 	DocType, DocName, Field string
 }
 
-// minUploadRate is what an upload must do on the whole, in bytes a second. It keeps a
-// site that takes a byte now and then from holding a place for good.
-const minUploadRate = 32 << 10
+// MinUploadRate is what an upload must do on the whole, in bytes a second: it may take
+// Config.Timeout and a second for each so many bytes. That keeps a site that takes a byte
+// now and then from holding a place for good.
+const MinUploadRate = 32 << 10
 
 // Upload stores a file at the site (TX 413–421). [Written.Document] is its File document:
 // "file_url" is the path, which [Client.File] reads. The content is read while it is sent
@@ -58,7 +59,7 @@ func (c *Client) Upload(ctx context.Context, cred Credential, u Upload) (*Writte
 		name: methodUpload, doctype: u.DocType, docname: u.DocName, cred: cred, write: true,
 		verb: http.MethodPost, path: methodPrefix + methodUpload, contentType: body.contentType, stream: body,
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout+time.Duration(u.Size/minUploadRate)*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout+time.Duration(u.Size/MinUploadRate)*time.Second)
 	defer cancel()
 	w := &Written{}
 	err = c.repeat(ctx, r, func(auth authorization, again bool) *Error {

@@ -129,7 +129,7 @@ func (c *Change) add(v verb, typeKey, id string, input Input) *Row {
 }
 
 // mistake keeps the first mistake of the code that makes the change.
-func (c *Change) mistake(err error) { c.err = errors.Join(c.err, err) }
+func (c *Change) mistake(err error) { c.err = cmp.Or(c.err, err) }
 
 // Commit makes the change, in one transaction, and settles the idempotency key in it:
 // either all of it is stored or nothing. Before, and in this order: the caller's roles,
@@ -195,7 +195,7 @@ func (c *Change) check(ctx context.Context) error {
 		return err
 	}
 	errs, err := c.w.checkLinks(ctx, []*Change{c})
-	return errors.Join(err, errs[0])
+	return cmp.Or(err, errs[0])
 }
 
 // replay gives what an earlier request with the same key has made.

@@ -62,12 +62,17 @@ func (w *Writer) CreateMany(ctx context.Context, t *doctype.Type, inputs []Input
 		switch {
 		case op == nil:
 		case ctx.Err() != nil:
-			out[i].Err = apierror.Wrap(apierror.UpstreamTimeout, context.Cause(ctx), "the time was over before this row: it was not written")
+			out[i].Err = outOfTime(ctx)
 		default:
 			out[i].Result, out[i].Err = w.onceUnder(ctx, rowKey(key, i), op)
 		}
 	}
 	return out, nil
+}
+
+// outOfTime is the error of a row of a bulk whose turn did not come before ctx ended.
+func outOfTime(ctx context.Context) error {
+	return apierror.Wrap(apierror.UpstreamTimeout, context.Cause(ctx), "the time was over before this row: it was not written")
 }
 
 // creation is the insert of a document. Its input is checked, nothing is written.
@@ -218,7 +223,7 @@ func (w *Writer) present(ctx context.Context, t *doctype.Type, name, lock string
 	if lock != "" && lock != h.modified {
 		return attempt{}, errStale
 	}
-	return attempt{Modified: h.modified, Creation: h.creation}, nil
+	return attempt{Modified: h.modified, Creation: h.creation, State: h.state}, nil
 }
 
 // Delete deletes a document or local row.

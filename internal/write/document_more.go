@@ -61,9 +61,6 @@ func docname(path string, name any) error {
 // fileType is the DocType of uploaded files.
 const fileType = "File"
 
-// slowestUpload is the least that the REST client lets an upload do, in bytes a second.
-const slowestUpload = 32 << 10
-
 // fileColumns are what an upload gives of the stored File.
 var fileColumns = []string{nameColumn, "file_url", "file_size", "is_private", "file_name"}
 
@@ -77,16 +74,16 @@ func (w *Writer) Upload(ctx context.Context, up Upload) (*Result, error) {
 	if err := attachable(up); err != nil {
 		return nil, err
 	}
-	if w.key != "" && len(up.SHA256) == 0 {
+	if w.key != "" && len(up.Sum) == 0 {
 		hash, err := contentHash(up.Content)
 		if err != nil {
 			return nil, err
 		}
-		up.SHA256 = []byte(hash)
+		up.Sum = []byte(hash)
 	}
 	op := &operation{
-		t: t, oldest: true, longer: time.Duration(up.Size/slowestUpload) * time.Second,
-		hashed: []any{"upload", up.Filename, up.Private, up.DocType, up.DocName, up.Field, up.SHA256},
+		t: t, oldest: true, longer: time.Duration(up.Size/frappe.MinUploadRate) * time.Second,
+		hashed: []any{"upload", up.Filename, up.Private, up.DocType, up.DocName, up.Field, up.Sum},
 		before: func(ctx context.Context) (attempt, error) { return w.newest(ctx, fileType) },
 		probe:  func(ctx context.Context, a attempt) (*Result, error) { return w.probeUpload(ctx, t, up, a) },
 		call: func(ctx context.Context, _ attempt) (*Result, error) {

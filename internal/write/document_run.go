@@ -85,8 +85,13 @@ func (w *Writer) carryOut(ctx context.Context, c *claim, op *operation) (*Result
 	for try := 1; ; try++ {
 		a, err := w.prepare(ctx, c, op, earlier)
 		if err != nil {
-			c.release(ctx)
-			return nil, w.explain(ctx, op, err)
+			err = w.explain(ctx, op, err)
+			if c != nil && c.unknown { // what is refused now says nothing of the earlier attempt
+				c.release(ctx)
+			} else {
+				c.settle(ctx, nil, err)
+			}
+			return nil, err
 		}
 		result, err := op.call(ctx, a)
 		if w.cfg.AfterCall != nil {

@@ -63,9 +63,7 @@ func (w *Writer) move(ctx context.Context, t *doctype.Type, name string, o Optio
 		t: t, name: name, look: true, locked: lock != "",
 		hashed: []any{verb, t.Key, name, lock},
 		before: before,
-		probe: func(ctx context.Context, _ attempt) (*Result, error) {
-			return w.probeHead(ctx, t, name, func(h *head) bool { return h.docstatus == string(number(to)) })
-		},
+		probe:  func(ctx context.Context, _ attempt) (*Result, error) { return w.probeMove(ctx, t, name, from, to) },
 		call: func(ctx context.Context, a attempt) (*Result, error) {
 			values := map[string]any{"docstatus": number(to), "modified": a.Modified}
 			answer, err := w.cfg.Upstream.Update(ctx, w.set.Credential(), t.Key, name, values)
@@ -228,17 +226,8 @@ func (w *Writer) ApplyWorkflow(ctx context.Context, t *doctype.Type, name, actio
 	return w.once(ctx, &operation{
 		t: t, name: name, look: lock != "", locked: lock != "",
 		hashed: []any{"workflow", t.Key, name, action, lock},
-		before: func(ctx context.Context) (attempt, error) {
-			h, err := w.head(ctx, t, name)
-			if err == nil && lock != "" && lock != h.modified {
-				err = errStale
-			}
-			if err != nil {
-				return attempt{}, err
-			}
-			return attempt{Modified: h.modified, State: h.state}, nil
-		},
-		probe: func(ctx context.Context, a attempt) (*Result, error) { return w.probeWorkflow(ctx, t, name, a) },
+		before: func(ctx context.Context) (attempt, error) { return w.present(ctx, t, name, lock) },
+		probe:  func(ctx context.Context, a attempt) (*Result, error) { return w.probeWorkflow(ctx, t, name, a) },
 		call: func(ctx context.Context, _ attempt) (*Result, error) {
 			answer, err := w.cfg.Upstream.ApplyWorkflow(ctx, w.set.Credential(), t.Key, name, action)
 			return written(t, name, answer, err, "apply a workflow to")

@@ -82,6 +82,28 @@ func TestUncertain(t *testing.T) {
 	}
 }
 
+func TestRunning(t *testing.T) {
+	t.Parallel()
+	coded := func(code apierror.Code, extension string) error {
+		e := apierror.New(code, "wait")
+		e.Extensions = map[string]any{extension: 5}
+		return fmt.Errorf("write: %w", e)
+	}
+	for name, c := range map[string]struct {
+		err  error
+		want bool
+	}{
+		"nothing":           {nil, false},
+		"a running write":   {coded(apierror.Conflict, "retryAfter"), true},
+		"a changed one":     {coded(apierror.Conflict, "modified"), false},
+		"too many requests": {coded(apierror.RateLimited, "retryAfter"), false},
+	} {
+		if got := Running(c.err); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}
+
 // TestLikeness grades stored documents by what was sent.
 func TestLikeness(t *testing.T) {
 	t.Parallel()

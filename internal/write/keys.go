@@ -9,17 +9,12 @@ import (
 	"log/slog"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/postgres"
 )
-
-// maxKey bounds an idempotency key in bytes. The table takes 255; the rest is for what
-// the Writer puts behind it.
-const maxKey = 200
 
 // settleTime is how long the outcome of a write may take to be stored. It is stored
 // also when the request has ended: its answer may be lost, the write is not.
@@ -61,6 +56,12 @@ type attempt struct {
 }
 
 // nextKey is the idempotency key of the Writer's next write, "" where it has none.
+//
+// Three keys come of the client's, each of the one before. Package engine makes the field's,
+// which is the Writer's: hashed, and with the field's place where the client's is for the
+// whole request. nextKey makes that of each write in the field, and rowKey that of each row
+// of a bulk. Only what writes is claimed and stored, so that a field that was cut off goes
+// on where it was.
 func (w *Writer) nextKey() string {
 	if w.key == "" {
 		return ""
@@ -107,9 +108,6 @@ func (w *Writer) claimFor(ctx context.Context, key string, hash []byte, longer t
 		w.held, held.busy = nil, w.cfg.Busy+longer
 		return held, nil, nil
 	}
-	if len(w.key) > maxKey || !utf8.ValidString(key) || !printable(key) {
-		return nil, nil, apierror.New(apierror.BadUserInput, "an idempotency key is 1 to %d printable characters", maxKey)
-	}
 	if w.cfg.Local == nil {
 		return nil, nil, apierror.New(apierror.BadUserInput, "idempotency keys need the app's database, which this server does not have")
 	}
@@ -123,12 +121,7 @@ func (w *Writer) claimFor(ctx context.Context, key string, hash []byte, longer t
 	if err != nil {
 		return nil, nil, fmt.Errorf("claim an idempotency key: %w", err)
 	}
-	if string(rec.Hash) != string(hash) && len(rec.Hash) > 0 {
-		if claimed { // an unknown write of another request: leave it to the one that knows it
-			w.background(ctx, "give an idempotency key back", func(ctx context.Context) error {
-				return w.cfg.Local.SettleKey(ctx, id, rec.Token, postgres.KeyUnknown, nil)
-			})
-		}
+	if !claimed && !bytes.Equal(rec.Hash, hash) {
 		return nil, nil, apierror.New(apierror.BadUserInput, "this idempotency key was used with another request: take a new one for each")
 	}
 	if claimed {
@@ -295,15 +288,6 @@ func (w *Writer) wholeHash(hash []byte) []byte {
 	}
 	sum := sha256.Sum256(append(bytes.Clone(hash), w.request...)) // a hash has one length, so the two can't run together
 	return sum[:]
-}
-
-func printable(s string) bool {
-	for _, r := range s {
-		if r < ' ' || r == 0x7f || r == utf8.RuneError {
-			return false
-		}
-	}
-	return true
 }
 
 // Replay begins a hand-written mutation that has a key: request stands for all its

@@ -2,6 +2,7 @@ package write_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -114,13 +115,15 @@ func TestKeyOfBulk(t *testing.T) {
 	}
 }
 
+var errOver = errors.New("the time is over")
+
 // TestBulkOutOfTime ends the time after the first row: the rest says that it was not
 // written, and is not.
 func TestBulkOutOfTime(t *testing.T) {
 	t.Parallel()
 	w := newSiteWorld(t, true)
-	ctx, cancel := context.WithCancel(t.Context())
-	w.after = func(context.Context) { cancel() }
+	ctx, cancel := context.WithCancelCause(t.Context())
+	w.after = func(context.Context) { cancel(errOver) }
 	input := write.Input{"subject": "a", "customer": "Semi;Colon"}
 	rows, err := w.as(sales, "k").CreateMany(ctx, w.typ("Service Ticket"), []write.Input{input, input, input}, write.Options{})
 	if err != nil {
@@ -128,7 +131,7 @@ func TestBulkOutOfTime(t *testing.T) {
 	}
 	w.must(rows[0].Result, rows[0].Err)
 	for _, row := range rows[1:] {
-		if e := wantError(t, row.Err, apierror.UpstreamTimeout); !strings.Contains(e.Message, "not written") || write.Uncertain(row.Err) {
+		if e := wantError(t, row.Err, apierror.UpstreamTimeout); !strings.Contains(e.Message, "not written") || !errors.Is(row.Err, errOver) || write.Uncertain(row.Err) {
 			t.Errorf("%v", row.Err)
 		}
 	}

@@ -43,6 +43,14 @@ func Uncertain(err error) bool {
 	return uncertain
 }
 
+// Running tells whether err is that of a write that another request with the same key, or
+// for the same outbox, is at, or that ERPNext may be: extensions.retryAfter says when to
+// come again.
+func Running(err error) bool {
+	e, ok := apierror.As(err)
+	return ok && e.Code == apierror.Conflict && e.Extensions["retryAfter"] != nil
+}
+
 // refusal tells whether the same request would be refused again: its content is the
 // reason.
 func refusal(err error) bool {

@@ -35,7 +35,7 @@ func TestKeyReplays(t *testing.T) {
 	if other := w.must(w.as(manager, "k").Create(ctx, ticket, input, write.Options{})); other.Name == first.Name {
 		t.Error("another caller got the first one's document")
 	}
-	for _, key := range []string{strings.Repeat("x", 201), "a\x00b", "a\nb", "\xff"} {
+	for _, key := range []string{strings.Repeat("x", 256), "a\x00b", "\xff"} {
 		_, err := w.as(sales, key).Create(ctx, ticket, input, write.Options{})
 		wantCode(t, err, apierror.BadUserInput)
 	}
@@ -192,7 +192,7 @@ func losses() []loss {
 		}},
 		{name: "upload", write: func(wr *write.Writer, ctx context.Context, _ *siteWorld, _ string) (*write.Result, error) {
 			content := []byte("the content of a file")
-			return wr.Upload(ctx, write.Upload{SHA256: []byte{1}, Upload: frappe.Upload{
+			return wr.Upload(ctx, write.Upload{Sum: []byte{1}, Upload: frappe.Upload{
 				Filename: "a.txt", Content: bytes.NewReader(content), Size: int64(len(content)), Private: true,
 			}})
 		}},
@@ -244,6 +244,9 @@ func TestKeyWhileERPNextIsAtIt(t *testing.T) {
 	}
 	_, err := create()
 	e := wantError(t, err, apierror.Conflict)
+	if !write.Running(err) {
+		t.Errorf("not running: %v", err)
+	}
 	if after, _ := e.Extensions["retryAfter"].(int); after < 3500 || after > 3600 || !strings.Contains(e.Message, "ERPNext may still be at work on it") || w.writes.Load() != 0 {
 		t.Errorf("%s %v after %d writes", e.Message, e.Extensions, w.writes.Load())
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"strconv"
 
-	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
 )
 
@@ -85,7 +84,7 @@ func (w *Writer) checkMany(ctx context.Context, changes []*Change) []error {
 // refused.
 func (c *Change) commitRow(ctx context.Context, key string, refused error) (*Result, error) {
 	if ctx.Err() != nil {
-		return nil, apierror.Wrap(apierror.UpstreamTimeout, ctx.Err(), "the request ended before this row's turn: it was not written")
+		return nil, outOfTime(ctx)
 	}
 	hash, err := c.hash()
 	if err != nil {

@@ -1,6 +1,7 @@
 package write_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -128,6 +129,35 @@ func TestLocalManyKeys(t *testing.T) {
 	}
 	if a, b := ids(), ids(); a != b || w.rows("service_contract") != "4" {
 		t.Errorf("first %s\nagain %s, %s rows", a, b, w.rows("service_contract"))
+	}
+}
+
+// Rows whose turn comes after the end of the request say so, and why it ended.
+func TestLocalManyOutOfTime(t *testing.T) {
+	t.Parallel()
+	w := newLocalWorld(t).seed()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errOver)
+	rows, err := w.ada().writer("").CreateMany(ctx, w.typ("Contract"), []write.Input{contract("Grant"), contract("West")}, write.Options{})
+	if err != nil || len(rows) != 2 {
+		t.Fatalf("%+v, %v", rows, err)
+	}
+	for _, row := range rows {
+		if apierror.CodeOf(row.Err) != apierror.UpstreamTimeout || !errors.Is(row.Err, errOver) {
+			t.Errorf("%v", row.Err)
+		}
+	}
+}
+
+// Of several mistakes of the code the first is told: the others may follow from it.
+func TestFirstMistake(t *testing.T) {
+	t.Parallel()
+	w := newLocalWorld(t)
+	c := w.ada().writer("").Change()
+	c.Delete("Customer", "Grant")
+	c.Delete("Nothing", "x")
+	if _, err := c.Commit(t.Context()); err == nil || err.Error() != `write: "Customer" is no local type of the graph` {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -36,9 +36,9 @@ type OutboxSpec struct {
 	Slot string
 	// Create is the DocType.
 	Create string
-	// Input is that of the DocType's create mutation, of values that JSON has. It is stored,
-	// and sent by whoever retries without an input of their own: take it from the row and
-	// what the row links to, which they can see too.
+	// Input is that of the DocType's create mutation, of values that JSON has: no time.Time,
+	// which other inputs take. It is stored, and sent by whoever retries without an input of
+	// their own: take it from the row and what the row links to, which they can see too.
 	Input Input
 	// State, Problem and Link are fields of the row that follow the document: an enum (or
 	// text) with PENDING, DONE and FAILED, a text for the reason, a link to the document.

@@ -23,7 +23,8 @@ type Delivery struct {
 	State string
 	// DocType and Name are the document, once there is one.
 	DocType, Name string
-	// Problem is what ERPNext said against it, where State is Failed.
+	// Problem is what ERPNext said against it, where State is Failed, or why it is not known
+	// whether it was made, where State is Pending; else "".
 	Problem string
 	// Row is the row that the document is for, with what ERPNext told its user besides.
 	Row *Result

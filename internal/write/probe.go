@@ -84,26 +84,36 @@ func (w *Writer) probeUpdate(ctx context.Context, op *operation, a attempt) (*Re
 	return nil, errUnknown(nil)
 }
 
-// probeHead is for writes that show in the head of a document.
-func (w *Writer) probeHead(ctx context.Context, t *doctype.Type, name string, made func(*head) bool) (*Result, error) {
+// probeMove tells whether a document has come from one docstatus to another. One that has
+// neither by now was moved on by somebody: from where, it does not tell.
+func (w *Writer) probeMove(ctx context.Context, t *doctype.Type, name string, from, to int) (*Result, error) {
 	h, err := w.head(ctx, t, name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if made(h) {
+	case h.docstatus == string(number(to)):
 		return &Result{Type: t, Name: h.name}, nil
+	case h.docstatus != string(number(from)):
+		return nil, errUnknown(nil)
+	default:
+		return nil, nil //nolint:nilnil // it was not written
 	}
-	return nil, nil //nolint:nilnil // it was not written
 }
 
 // probeDelete takes a document that is gone, or that is another one of the same name by
 // now, for deleted.
 func (w *Writer) probeDelete(ctx context.Context, t *doctype.Type, name string, a attempt) (*Result, error) {
-	done, err := w.probeHead(ctx, t, name, func(h *head) bool { return a.Creation != "" && h.creation != a.Creation })
-	if notFound(err) {
+	h, err := w.head(ctx, t, name)
+	switch {
+	case notFound(err):
 		return &Result{Type: t, Name: name}, nil
+	case err != nil:
+		return nil, err
+	case a.Creation != "" && h.creation != a.Creation:
+		return &Result{Type: t, Name: h.name}, nil
+	default:
+		return nil, nil //nolint:nilnil // it was not deleted
 	}
-	return done, err
 }
 
 // probeRename takes a document for renamed when the old name is gone, or another one's by

@@ -8,6 +8,12 @@
 // or drop in silence is refused before. A write is made once. Where nobody knows whether
 // it was made, the error says so, and an idempotency key makes a retry look before it
 // writes.
+//
+// Documents: document*.go make an operation, document_run.go carries it out (claim, look,
+// note, call, settle), rows.go merges their child rows, explain.go says in the client's words
+// what ERPNext has against it. Rows: change*.go, local.go, link.go. Values: input*.go,
+// zone.go, levels.go. Keys: keys*.go; what became of a lost write: probe*.go. outbox*.go
+// joins documents and rows.
 package write
 
 import (
@@ -102,15 +108,16 @@ type Options struct {
 	// IfModified is the modified of the document as the client read it (RFC 3339); "" leaves
 	// it open. Another one by now is a CONFLICT, and nothing is written.
 	IfModified string
-	// Path is where the client wrote the input, for errors: "input", "inputs.3".
+	// Path is where the client wrote the input, for errors. "" is "input", and of
+	// [Writer.CreateMany] "inputs": its rows are "inputs.3".
 	Path string
 }
 
 // Upload is a file to be stored at ERPNext.
 type Upload struct {
 	frappe.Upload
-	// SHA256 of the content, for idempotency keys.
-	SHA256 []byte
+	// Sum is a hash of the content, for idempotency keys; nil has the Writer make one.
+	Sum []byte
 }
 
 // Writers makes Writers.
