@@ -193,7 +193,7 @@ func retryWhileRunning(t *testing.T, b *bundle, credential, mutation, key string
 	t.Helper()
 	for {
 		got := b.send(t, credential, mutation, nil, map[string]string{keyHeader: key})
-		if !slices.Equal(got.codes(), []string{"CONFLICT"}) || got.Errors[0].Extensions["retryAfter"] == nil {
+		if len(got.Errors) == 0 || got.codes()[0] != "CONFLICT" || got.Errors[0].Extensions["retryAfter"] == nil {
 			return got
 		}
 		if t.Context().Err() != nil {

@@ -18,6 +18,8 @@ create table outbox (
     state        text not null default 'pending' check (state in ('pending', 'done', 'failed')),
     reason       text,
     docname      text,
+    -- Its creation, as the site wrote it: a name is used again where a document was deleted.
+    doc_creation text,
     -- What was known before the upstream call, to find out later whether it was made.
     attempt      json,
     attempted_by text,

@@ -21,6 +21,9 @@ type arguments map[string]any
 // for the sake of the argument's default (section 5.8.5 of the specification), so that
 // validation lets it pass.
 func checkNulls(f graphql.CollectedField, vars map[string]any) error {
+	if f.Definition == nil {
+		return nil
+	}
 	for _, def := range f.Definition.Arguments {
 		a := f.Arguments.ForName(def.Name)
 		if a == nil || !def.Type.NonNull {

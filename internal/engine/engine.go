@@ -129,8 +129,8 @@ type execution struct {
 
 	// first is the set of which the others of the response are made; see newSet.
 	first *loaders.Set
-	// running is why the further fields of a mutation don't run; see noteRunning.
-	running *apierror.Error
+	// open is why the further fields of a mutation don't run; see noteOpen.
+	open *apierror.Error
 
 	ctx  context.Context //nolint:containedctx // of the response, and an execution is one
 	op   *graphql.OperationContext

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -161,9 +162,6 @@ func (x *execution) mutate(ctx context.Context, f graphql.CollectedField) (*Resu
 	if !ok {
 		return nil, fmt.Errorf("%s is in the SDL but not in the registry", f.Name)
 	}
-	if err := checkNulls(f, graphql.GetOperationContext(ctx).Variables); err != nil {
-		return nil, err
-	}
 	w, err := x.writer(ctx, f)
 	if err != nil {
 		return nil, err
@@ -179,10 +177,18 @@ func (x *execution) mutate(ctx context.Context, f graphql.CollectedField) (*Resu
 	return y.show(ctx, p, done)
 }
 
-// AroundRootField runs a field of a mutation, hand-written ones too: a client that leaves
-// does not cut off a write in the middle, the operation's time limit does.
+// AroundRootField runs a root field, hand-written ones too. A null for an argument that has
+// none is refused here: gqlgen would take it for false or an empty text. A client that leaves
+// does not cut off a mutation's write in the middle, the operation's time limit does.
 func (e *Engine) AroundRootField(ctx context.Context, next graphql.RootResolver) graphql.Marshaler {
 	op, root := graphql.GetOperationContext(ctx), graphql.GetRootFieldContext(ctx)
+	if root != nil {
+		if err := checkNulls(root.Field, op.Variables); err != nil {
+			at := &graphql.FieldContext{Parent: graphql.GetFieldContext(ctx), Object: op.Operation.Name, Field: root.Field}
+			graphql.AddError(graphql.WithFieldContext(ctx, at), err)
+			return graphql.Null
+		}
+	}
 	x, ok := ctx.Value(executionKey{}).(*execution)
 	if !ok || root == nil || op.Operation.Operation != ast.Mutation || ctx.Err() != nil {
 		return next(ctx) // for one who has left already, nothing is begun: see writer
@@ -194,22 +200,47 @@ func (e *Engine) AroundRootField(ctx context.Context, next graphql.RootResolver)
 		defer cancel()
 	}
 	out := next(steady)
-	x.noteRunning(ctx, root.Field.Alias)
+	x.noteOpen(ctx, root.Field)
 	return out
 }
 
-// noteRunning notes that another request is at work with the same key. The fields after
-// this one then wait for it too: made before the ones that they follow, they would come to
+// kept are the codes of refusals that a key remembers: the field is settled by them.
+var kept = []string{
+	string(apierror.Validation), string(apierror.Conflict), string(apierror.Forbidden), string(apierror.NotFound), string(apierror.BadUserInput),
+}
+
+// noteOpen notes that a field did not come to an end: nobody knows, another request with the
+// same key is at it, or it failed on the way. The fields after it that have the request's
+// key then wait for the next try too: made before what they follow, they would come to
 // something else, and that would be kept.
-func (x *execution) noteRunning(ctx context.Context, alias string) {
+func (x *execution) noteOpen(ctx context.Context, f graphql.CollectedField) {
+	if !x.hasRequestKey(ctx, f) {
+		return
+	}
 	for _, e := range graphql.GetErrors(ctx) {
-		if len(e.Path) > 0 && e.Path[0] == ast.PathName(alias) &&
-			e.Extensions["code"] == string(apierror.Conflict) && e.Extensions["retryAfter"] != nil {
-			x.running = apierror.New(apierror.Conflict, "a field before this one waits for another request")
-			x.running.Extensions = map[string]any{"retryAfter": e.Extensions["retryAfter"]}
+		if len(e.Path) == 0 || e.Path[0] != ast.PathName(f.Alias) {
+			continue
 		}
+		code, _ := e.Extensions["code"].(string)
+		wait, uncertain := e.Extensions["retryAfter"], e.Extensions["uncertain"] == true
+		if wait == nil && !uncertain && (len(e.Path) > 1 || slices.Contains(kept, code)) {
+			continue // settled, or of what was read after it
+		}
+		x.open = apierror.New(apierror.Conflict, "not run: a field before this one did not come to its end; send the request again with the same key")
+		if wait != nil {
+			x.open.Extensions = map[string]any{"retryAfter": wait}
+		}
+		return
 	}
 }
+
+// hasRequestKey tells whether a field goes by the key of the whole request.
+func (x *execution) hasRequestKey(ctx context.Context, f graphql.CollectedField) bool {
+	return x.engine.cfg.IdempotencyKey != nil && x.engine.cfg.IdempotencyKey(ctx) != "" && f.Directives.ForName(idempotent) == nil
+}
+
+// idempotent is the directive of one field's key.
+const idempotent = "idempotent"
 
 // writer makes the Writer of a mutation field.
 func (x *execution) writer(ctx context.Context, f graphql.CollectedField) (*write.Writer, error) {
@@ -227,8 +258,8 @@ func (x *execution) writer(ctx context.Context, f graphql.CollectedField) (*writ
 	if err != nil {
 		return nil, err
 	}
-	if x.running != nil && key != "" {
-		return nil, x.running
+	if x.open != nil && x.hasRequestKey(ctx, f) {
+		return nil, x.open
 	}
 	return x.engine.cfg.Writers.For(set, key, request), nil
 }
@@ -292,7 +323,7 @@ func (x *execution) show(ctx context.Context, p *payload, done *written) (*Resul
 // the same mutations with the same arguments.
 func (x *execution) idempotencyKey(ctx context.Context, f graphql.CollectedField) (key string, request []byte, err error) {
 	op := graphql.GetOperationContext(ctx)
-	if d := f.Directives.ForName("idempotent"); d != nil {
+	if d := f.Directives.ForName(idempotent); d != nil {
 		v, _ := goValue(d.Arguments.ForName("key").Value, op.Variables)
 		key, _ = v.(string)
 		if err := checkKey(key); err != nil {

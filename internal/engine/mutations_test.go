@@ -78,33 +78,49 @@ func TestIdempotencyKey(t *testing.T) {
 	}
 }
 
-// Fields behind one whose key another request is at wait too; any other failure leaves
-// them alone.
-func TestNoteRunning(t *testing.T) {
+// Fields with the request's key wait behind one that did not come to an end. A refusal is
+// an end, and what is said of the reads after a write says nothing of it.
+func TestNoteOpen(t *testing.T) {
 	t.Parallel()
+	at := func(path ...ast.PathElement) ast.Path { return path }
+	a, results, customer := ast.PathName("a"), ast.PathName("results"), ast.PathName("customer")
 	for name, tt := range map[string]struct {
-		err  *gqlerror.Error
-		want bool
+		path       ast.Path
+		extensions map[string]any
+		want       bool
 	}{
-		"running":           {&gqlerror.Error{Path: ast.Path{ast.PathName("a")}, Extensions: map[string]any{"code": "CONFLICT", "retryAfter": 3}}, true},
-		"a row of a bulk":   {&gqlerror.Error{Path: ast.Path{ast.PathName("a"), ast.PathName("results"), ast.PathIndex(1)}, Extensions: map[string]any{"code": "CONFLICT", "retryAfter": 3}}, true},
-		"of another field":  {&gqlerror.Error{Path: ast.Path{ast.PathName("b")}, Extensions: map[string]any{"code": "CONFLICT", "retryAfter": 3}}, false},
-		"a conflict":        {&gqlerror.Error{Path: ast.Path{ast.PathName("a")}, Extensions: map[string]any{"code": "CONFLICT"}}, false},
-		"too many requests": {&gqlerror.Error{Path: ast.Path{ast.PathName("a")}, Extensions: map[string]any{"code": "RATE_LIMITED", "retryAfter": 3}}, false},
-		"no path":           {&gqlerror.Error{Extensions: map[string]any{"code": "CONFLICT", "retryAfter": 3}}, false},
+		"running":           {at(a), map[string]any{"code": "CONFLICT", "retryAfter": 3}, true},
+		"a row that runs":   {at(a, results, ast.PathIndex(1)), map[string]any{"code": "CONFLICT", "retryAfter": 3}, true},
+		"unknown":           {at(a), map[string]any{"code": "UPSTREAM_TIMEOUT", "uncertain": true}, true},
+		"a row not known":   {at(a, results, ast.PathIndex(1)), map[string]any{"code": "UPSTREAM_TIMEOUT", "uncertain": true}, true},
+		"too many requests": {at(a), map[string]any{"code": "RATE_LIMITED", "retryAfter": 3}, true},
+		"ERPNext is down":   {at(a), map[string]any{"code": "UPSTREAM_UNAVAILABLE"}, true},
+		"of another field":  {at(ast.PathName("b")), map[string]any{"code": "CONFLICT", "retryAfter": 3}, false},
+		"a conflict":        {at(a), map[string]any{"code": "CONFLICT"}, false},
+		"refused":           {at(a), map[string]any{"code": "VALIDATION"}, false},
+		"could not be read": {at(a, customer), map[string]any{"code": "UPSTREAM_UNAVAILABLE"}, false},
+		"no path":           {nil, map[string]any{"code": "CONFLICT", "retryAfter": 3}, false},
 	} {
 		ctx := graphql.WithResponseContext(t.Context(), func(_ context.Context, err error) *gqlerror.Error {
 			e, _ := errors.AsType[*gqlerror.Error](err)
 			return e
 		}, graphql.DefaultRecover)
-		graphql.AddError(ctx, tt.err)
-		x := &execution{}
-		x.noteRunning(ctx, "a")
-		if got := x.running != nil; got != tt.want {
-			t.Errorf("%s: %v", name, x.running)
+		graphql.AddError(ctx, &gqlerror.Error{Path: tt.path, Extensions: tt.extensions})
+		e := testEngine()
+		e.cfg.IdempotencyKey = func(context.Context) string { return "key" }
+		f := graphql.CollectedField{Field: &ast.Field{Alias: "a"}}
+		x := &execution{engine: e}
+		x.noteOpen(ctx, f)
+		if got := x.open != nil; got != tt.want {
+			t.Errorf("%s: %v", name, x.open)
 		}
-		if x.running != nil && (x.running.Code != apierror.Conflict || x.running.Extensions["retryAfter"] != 3) {
-			t.Errorf("%s: %v", name, x.running)
+		if x.open != nil && (x.open.Code != apierror.Conflict || x.open.Extensions["retryAfter"] != tt.extensions["retryAfter"]) {
+			t.Errorf("%s: %v", name, x.open)
+		}
+		f.Directives = ast.DirectiveList{{Name: "idempotent"}}
+		own := &execution{engine: e}
+		if own.noteOpen(ctx, f); own.open != nil {
+			t.Errorf("%s: a field of its own key: %v", name, own.open)
 		}
 	}
 }

@@ -146,7 +146,6 @@ func (f *form) file(part *multipart.Part, waiting destinations) error {
 		return f.broken(err)
 	}
 	for _, put := range places {
-		f.spool.handed += stored.size
 		put(graphql.Upload{File: stored.reader(), Filename: filename, Size: stored.size, ContentType: contentTypeOf(part)})
 	}
 	return nil

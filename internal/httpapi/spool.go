@@ -17,8 +17,6 @@ type spool struct {
 	file   *os.File // nil until the first file comes
 	named  bool     // the name is still there
 	length int64
-	// handed is what the resolvers get: of a file that goes to two places, twice its size.
-	handed int64
 }
 
 // add stores one file and returns where it is. Errors of the disk are *fs.PathError, all

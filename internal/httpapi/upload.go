@@ -47,7 +47,7 @@ func (t *transport) serveUpload(ctx context.Context, w http.ResponseWriter, r *h
 	if err != nil {
 		return nil, err
 	}
-	return t.run(ctx, r, id, params, t.limits.Time+time.Duration(files.handed/deliveryRate)*time.Second)
+	return t.run(ctx, r, id, params, t.limits.Time+time.Duration(files.length/deliveryRate)*time.Second)
 }
 
 // uploader names whose share of the uploads a request counts to. Anybody can make up a

@@ -136,22 +136,31 @@ func (db *DB) NoteOutboxAttempt(ctx context.Context, id, token string, attempt, 
 		id, token, note, sent)
 }
 
+// OutboxOutcome is what came of an entry.
+type OutboxOutcome struct {
+	State OutboxState
+	// DocName is the document of one that is OutboxDone, Creation when it was made, as the
+	// site wrote it.
+	DocName, Creation string
+	Reason            string
+}
+
 // SettleOutbox stores what came of the entry, in the transaction that tells its subject
 // the same, and gives the token up: OutboxDone with the docname, OutboxFailed with the
 // reason, or OutboxPending where nobody knows, which the next claim finds out by the
 // Attempt. The reason is cut to 4000 bytes. ErrOutboxLost when the token holds no longer.
-func (tx *Tx) SettleOutbox(ctx context.Context, id, token string, state OutboxState, docname, reason string) error {
-	if state != OutboxPending && state != OutboxDone && state != OutboxFailed {
-		return fmt.Errorf("postgres: an outbox entry can't be settled as %q", state)
+func (tx *Tx) SettleOutbox(ctx context.Context, id, token string, out OutboxOutcome) error {
+	if out.State != OutboxPending && out.State != OutboxDone && out.State != OutboxFailed {
+		return fmt.Errorf("postgres: an outbox entry can't be settled as %q", out.State)
 	}
 	if !isUUID(id) {
 		return ErrOutboxLost
 	}
 	return held(ctx, tx.tx, ErrOutboxLost, "settle an outbox entry", `
-		update outbox set state = $3, docname = nullif($4, ''), reason = nullif($5, ''), token = null, lease_until = null,
-			updated_at = clock_timestamp()
+		update outbox set state = $3, docname = nullif($4, ''), doc_creation = nullif($5, ''), reason = nullif($6, ''),
+			token = null, lease_until = null, updated_at = clock_timestamp()
 		where id = $1 and token::text = $2`,
-		id, token, string(state), docname, storable(reason))
+		id, token, string(out.State), out.DocName, out.Creation, storable(out.Reason))
 }
 
 // HoldOutbox leaves the entry OutboxPending with the reason, as SettleOutbox does, but
@@ -193,14 +202,21 @@ func (db *DB) OutboxOf(ctx context.Context, subjectType, subjectID, slot string)
 	return e, outboxError("read", err)
 }
 
-// OutboxDocuments gives those of the names that are documents of entries that are done.
-func (db *DB) OutboxDocuments(ctx context.Context, doctype string, names []string) ([]string, error) {
+// OutboxDocuments gives those of the names that are documents of entries that are done,
+// each as name and creation, as SettleOutbox was told them.
+func (db *DB) OutboxDocuments(ctx context.Context, doctype string, names []string) ([][2]string, error) {
 	rows, err := db.pool.Query(ctx, `
-		select docname from outbox where state = 'done' and doctype = $1 and docname = any($2)`, doctype, names)
+		select docname, coalesce(doc_creation, '') from outbox
+		where state = 'done' and doctype = $1 and docname = any($2)`, doctype, names)
 	if err != nil {
 		return nil, outboxError("search", err)
 	}
-	out, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	var out [][2]string
+	var name, creation string
+	_, err = pgx.ForEachRow(rows, []any{&name, &creation}, func() error {
+		out = append(out, [2]string{name, creation})
+		return nil
+	})
 	return out, outboxError("search", err)
 }
 

@@ -31,7 +31,7 @@ func (b *testBundle) addOutbox(e postgres.OutboxEntry) (id string, err error) {
 
 func (b *testBundle) settleOutbox(id, token string, state postgres.OutboxState, docname, reason string) error {
 	return b.db.InTx(b.Context(), func(ctx context.Context, tx *postgres.Tx) error {
-		return tx.SettleOutbox(ctx, id, token, state, docname, reason)
+		return tx.SettleOutbox(ctx, id, token, postgres.OutboxOutcome{State: state, DocName: docname, Creation: docname + " made", Reason: reason})
 	})
 }
 
@@ -138,7 +138,7 @@ func TestOutboxInTx(t *testing.T) {
 	b.must(err)
 	e := b.claimOutbox(id, "ann@example.com", true, postgres.OutboxPending, 1)
 	err = b.db.InTx(t.Context(), func(ctx context.Context, tx *postgres.Tx) error {
-		if err := tx.SettleOutbox(ctx, id, e.Token, postgres.OutboxDone, "X", ""); err != nil {
+		if err := tx.SettleOutbox(ctx, id, e.Token, postgres.OutboxOutcome{State: postgres.OutboxDone, DocName: "X"}); err != nil {
 			return err
 		}
 		_, err := tx.Update(ctx, b.visit, uuid(11), values(b.visit, "invoiceState", "NONSENSE"), postgres.Guard{})

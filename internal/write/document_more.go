@@ -82,7 +82,7 @@ func (w *Writer) Upload(ctx context.Context, up Upload) (*Result, error) {
 		up.Sum = []byte(hash)
 	}
 	op := &operation{
-		t: t, oldest: true, longer: time.Duration(up.Size/frappe.MinUploadRate) * time.Second,
+		t: t, oldest: true,
 		hashed: []any{"upload", up.Filename, up.Private, up.DocType, up.DocName, up.Field, up.Sum},
 		before: func(ctx context.Context) (attempt, error) { return w.newest(ctx, fileType) },
 		probe:  func(ctx context.Context, a attempt) (*Result, error) { return w.probeUpload(ctx, t, up, a) },
@@ -95,7 +95,9 @@ func (w *Writer) Upload(ctx context.Context, up Upload) (*Result, error) {
 				return nil, fmt.Errorf("upload a file: %w", err)
 			}
 			value, err := fileValue(answer.Document)
-			return &Result{Type: t, Name: answer.Name, Messages: answer.Messages, Value: value}, err
+			return &Result{
+				Type: t, Name: answer.Name, Messages: answer.Messages, Value: value, created: rawText(answer.Document[creationColumn]),
+			}, err
 		},
 	}
 	result, err := w.once(ctx, op)

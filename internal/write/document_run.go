@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/frappe"
@@ -28,8 +27,6 @@ type operation struct {
 	look bool
 	// locked is set where the client says itself which state it changes.
 	locked bool
-	// longer is how much longer than other writes it may take.
-	longer time.Duration
 	// oldest is set where a later look needs the state before the first attempt, and not
 	// before the last.
 	oldest bool
@@ -58,7 +55,7 @@ func (w *Writer) onceUnder(ctx context.Context, key string, op *operation) (*Res
 	if err != nil {
 		return nil, err
 	}
-	c, replayed, err := w.claimFor(ctx, key, hash, op.longer)
+	c, replayed, err := w.claimKey(ctx, key, hash)
 	if err != nil || replayed != nil {
 		return replayed, err
 	}
@@ -101,6 +98,9 @@ func (w *Writer) carryOut(ctx context.Context, c *claim, op *operation) (*Result
 			continue
 		}
 		err = w.explain(ctx, op, err)
+		if result != nil && !op.oldest {
+			result.created = "" // it was there before
+		}
 		c.settle(ctx, result, err)
 		return result, err
 	}
@@ -141,7 +141,7 @@ func written(t *doctype.Type, name string, answer *frappe.Written, err error, wh
 	if answer.Name != "" {
 		name = answer.Name
 	}
-	return &Result{Type: t, Name: name, Messages: answer.Messages}, nil
+	return &Result{Type: t, Name: name, Messages: answer.Messages, created: rawText(answer.Document[creationColumn])}, nil
 }
 
 // sentAs is written for a write with an input. Two changes ERPNext makes in silence that

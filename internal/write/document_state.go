@@ -226,13 +226,34 @@ func (w *Writer) ApplyWorkflow(ctx context.Context, t *doctype.Type, name, actio
 	return w.once(ctx, &operation{
 		t: t, name: name, look: lock != "", locked: lock != "",
 		hashed: []any{"workflow", t.Key, name, action, lock},
-		before: func(ctx context.Context) (attempt, error) { return w.present(ctx, t, name, lock) },
-		probe:  func(ctx context.Context, a attempt) (*Result, error) { return w.probeWorkflow(ctx, t, name, a) },
+		before: func(ctx context.Context) (attempt, error) {
+			a, err := w.present(ctx, t, name, lock)
+			if err == nil && w.key != "" {
+				a.Next, err = w.nextState(ctx, t, name, action)
+			}
+			return a, err
+		},
+		probe: func(ctx context.Context, a attempt) (*Result, error) { return w.probeWorkflow(ctx, t, name, a) },
 		call: func(ctx context.Context, _ attempt) (*Result, error) {
 			answer, err := w.cfg.Upstream.ApplyWorkflow(ctx, w.set.Credential(), t.Key, name, action)
 			return written(t, name, answer, err, "apply a workflow to")
 		},
 	})
+}
+
+// nextState is the state that an action leads to, "" where the document does not have the
+// action now.
+func (w *Writer) nextState(ctx context.Context, t *doctype.Type, name, action string) (string, error) {
+	actions, err := w.cfg.Upstream.WorkflowActions(ctx, w.set.Credential(), t.Key, name)
+	if err != nil {
+		return "", fmt.Errorf("workflow actions of %s: %w", t.Key, err)
+	}
+	for _, a := range actions {
+		if a.Action == action {
+			return a.NextState, nil
+		}
+	}
+	return "", nil
 }
 
 // hashed is what stands for the input of an update in a request's hash: rows by what they

@@ -100,7 +100,12 @@ func (r *inputReader) object(t *doctype.Type, in Input, path string, fresh bool)
 	return values, nil
 }
 
-const nameColumn = "name"
+// Columns that every document has.
+const (
+	nameColumn     = "name"
+	creationColumn = "creation"
+	modifiedColumn = "modified"
+)
 
 func (r *inputReader) field(t *doctype.Type, key string, v any, path string, values map[string]any) error {
 	if r.count++; r.count > maxValues {

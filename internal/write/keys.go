@@ -35,8 +35,6 @@ type claim struct {
 	// that far, so that nothing was written.
 	unknown bool
 	attempt *attempt
-	// busy is how long ERPNext may be at the write after nobody waits for it any more.
-	busy time.Duration
 }
 
 // attempt is what is known before a write, so that a later look can tell whether it was
@@ -49,6 +47,8 @@ type attempt struct {
 	Modified string `json:"modified,omitempty"`
 	// State is the document's state in its workflow.
 	State string `json:"state,omitempty"`
+	// Next is the state that the workflow's action leads to.
+	Next string `json:"next,omitempty"`
 	// Blind says that the caller may not read such documents: nobody can look for one.
 	Blind bool `json:"blind,omitempty"`
 	// by is the user who made the attempt, "" for the caller.
@@ -96,16 +96,11 @@ func (w *Writer) claim(ctx context.Context, hash []byte) (*claim, *Result, error
 // extensions.retryAfter (seconds) while another request with this key is at it, or ERPNext
 // may be.
 func (w *Writer) claimKey(ctx context.Context, key string, hash []byte) (*claim, *Result, error) {
-	return w.claimFor(ctx, key, hash, 0)
-}
-
-// claimFor is claimKey for a write that may take longer than others.
-func (w *Writer) claimFor(ctx context.Context, key string, hash []byte, longer time.Duration) (*claim, *Result, error) {
 	if key == "" {
 		return nil, nil, nil
 	}
 	if held := w.held; held != nil && held.id.Key == key {
-		w.held, held.busy = nil, w.cfg.Busy+longer
+		w.held = nil
 		return held, nil, nil
 	}
 	if w.cfg.Local == nil {
@@ -117,7 +112,7 @@ func (w *Writer) claimFor(ctx context.Context, key string, hash []byte, longer t
 		return nil, nil, err
 	}
 	id := postgres.KeyID{Caller: user.Name, Key: key}
-	rec, claimed, err := w.cfg.Local.ClaimKey(ctx, id, hash, w.cfg.taken()+longer, w.cfg.Keep)
+	rec, claimed, err := w.cfg.Local.ClaimKey(ctx, id, hash, w.cfg.taken(ctx), w.cfg.Keep)
 	if err != nil {
 		return nil, nil, fmt.Errorf("claim an idempotency key: %w", err)
 	}
@@ -125,7 +120,7 @@ func (w *Writer) claimFor(ctx context.Context, key string, hash []byte, longer t
 		return nil, nil, apierror.New(apierror.BadUserInput, "this idempotency key was used with another request: take a new one for each")
 	}
 	if claimed {
-		c := &claim{w: w, id: id, token: rec.Token, unknown: rec.State == postgres.KeyUnknown, busy: w.cfg.Busy + longer}
+		c := &claim{w: w, id: id, token: rec.Token, unknown: rec.State == postgres.KeyUnknown}
 		if c.unknown && len(rec.Attempt) > 0 {
 			c.attempt = new(attempt)
 			if err := json.Unmarshal(rec.Attempt, c.attempt); err != nil {
@@ -210,7 +205,7 @@ func (c *claim) store(ctx context.Context, state postgres.KeyState, o outcome) {
 // of it before that can be told.
 func (c *claim) hold(ctx context.Context) {
 	c.w.background(ctx, "leave a write unknown", func(ctx context.Context) error {
-		return c.w.cfg.Local.HoldKey(ctx, c.id, c.token, c.busy)
+		return c.w.cfg.Local.HoldKey(ctx, c.id, c.token, c.w.cfg.Busy)
 	})
 }
 

@@ -2,6 +2,7 @@ package write
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -13,11 +14,14 @@ import (
 // outcome is what a key remembers of a write: identity and messages, or the public error
 // of a refusal.
 type outcome struct {
-	Type     string        `json:"type,omitempty"`
-	Name     string        `json:"name,omitempty"`
-	Names    []string      `json:"names,omitempty"`
-	Messages []string      `json:"messages,omitempty"`
-	Error    *outcomeError `json:"error,omitempty"`
+	Type     string   `json:"type,omitempty"`
+	Name     string   `json:"name,omitempty"`
+	Names    []string `json:"names,omitempty"`
+	Messages []string `json:"messages,omitempty"`
+	// Created tells of a document that was made that it is this one, whatever others are
+	// called later: its creation, as the site wrote it.
+	Created string        `json:"created,omitempty"`
+	Error   *outcomeError `json:"error,omitempty"`
 }
 
 type outcomeError struct {
@@ -51,10 +55,16 @@ func Running(err error) bool {
 	return ok && e.Code == apierror.Conflict && e.Extensions["retryAfter"] != nil
 }
 
+// byChance are refusals that come of what else goes on at the site (exceptions.py).
+var byChance = []string{"DocumentLockedError", "QueryDeadlockError"}
+
 // refusal tells whether the same request would be refused again: its content is the
 // reason.
 func refusal(err error) bool {
 	if errors.Is(err, errContended) {
+		return false
+	}
+	if e, ok := errors.AsType[*frappe.Error](err); ok && slices.Contains(byChance, e.ExcType) {
 		return false
 	}
 	switch apierror.CodeOf(err) {
@@ -66,7 +76,7 @@ func refusal(err error) bool {
 }
 
 func outcomeOf(r *Result) outcome {
-	o := outcome{Name: r.Name, Names: r.Names, Messages: r.Messages}
+	o := outcome{Name: r.Name, Names: r.Names, Messages: r.Messages, Created: r.created}
 	if r.Type != nil {
 		o.Type = r.Type.Key
 	}

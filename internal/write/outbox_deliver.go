@@ -28,6 +28,8 @@ type Delivery struct {
 	Problem string
 	// Row is the row that the document is for, with what ERPNext told its user besides.
 	Row *Result
+
+	created string // its creation, as the site wrote it
 }
 
 // attemptNote is what an outbox keeps of an attempt while nobody knows what came of it.
@@ -65,7 +67,7 @@ func (w *Writer) Deliver(ctx context.Context, subjectType, id, slot string, inpu
 	}
 	if d.entry.State != postgres.OutboxDone {
 		var claimed bool
-		if d.entry, claimed, err = w.cfg.Local.ClaimOutbox(ctx, d.entry.ID, d.user, w.cfg.taken()); err != nil {
+		if d.entry, claimed, err = w.cfg.Local.ClaimOutbox(ctx, d.entry.ID, d.user, w.cfg.taken(ctx)); err != nil {
 			return nil, err
 		}
 		if claimed {
@@ -276,7 +278,7 @@ func (d *delivery) lost(err error) error {
 }
 
 func (d *delivery) made(ctx context.Context, r *Result) (*Delivery, error) {
-	return d.settle(ctx, postgres.OutboxDone, d.outcome(Delivery{State: Done, Name: r.Name}, r.Messages...))
+	return d.settle(ctx, postgres.OutboxDone, d.outcome(Delivery{State: Done, Name: r.Name, created: r.created}, r.Messages...))
 }
 
 // refused is an attempt that has surely made nothing. What is the credential's fault, or
@@ -306,7 +308,9 @@ func (d *delivery) settle(ctx context.Context, state postgres.OutboxState, out *
 		if state == postgres.OutboxPending {
 			err = tx.HoldOutbox(ctx, d.entry.ID, d.entry.Token, out.Problem, d.w.cfg.Busy)
 		} else {
-			err = tx.SettleOutbox(ctx, d.entry.ID, d.entry.Token, state, out.Name, out.Problem)
+			err = tx.SettleOutbox(ctx, d.entry.ID, d.entry.Token, postgres.OutboxOutcome{
+				State: state, DocName: out.Name, Creation: out.created, Reason: out.Problem,
+			})
 		}
 		if err != nil {
 			return d.lost(err)
@@ -338,7 +342,7 @@ func (d *delivery) giveBack(ctx context.Context, cause error) error {
 	state := d.entry.State
 	d.w.background(ctx, "give an outbox back", func(ctx context.Context) error {
 		return d.w.cfg.Local.InTx(ctx, func(ctx context.Context, tx *postgres.Tx) error {
-			return tx.SettleOutbox(ctx, d.entry.ID, d.entry.Token, state, "", d.entry.Reason)
+			return tx.SettleOutbox(ctx, d.entry.ID, d.entry.Token, postgres.OutboxOutcome{State: state, Reason: d.entry.Reason})
 		})
 	})
 	return cause

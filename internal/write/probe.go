@@ -34,7 +34,12 @@ func (w *Writer) probeCreate(ctx context.Context, op *operation, a attempt) (*Re
 	}
 	return w.find(ctx, search{
 		t: op.t, attempt: a, columns: columns,
-		like: func(ctx context.Context, d document) (likeness, error) { return w.grade(ctx, op, d) },
+		like: func(ctx context.Context, d document) (likeness, error) {
+			like, err := w.grade(ctx, op, d)
+			// The site may have set other values than were sent, and a rename brings one along:
+			// a document of that user from that time, that no other write accounts for, may be it.
+			return max(like, unclear), err
+		},
 	})
 }
 
@@ -146,8 +151,9 @@ func (w *Writer) probeAmend(ctx context.Context, t *doctype.Type, name string, a
 	})
 }
 
-// probeWorkflow takes a state that the caller has moved for the action's. Where the site
-// did not tell which field holds the state, any change leaves it open.
+// probeWorkflow takes the state that the action leads to for the action's, where the caller
+// was the last to change the document. Any other change leaves it open, and so does a site
+// that did not tell which field holds the state.
 func (w *Writer) probeWorkflow(ctx context.Context, t *doctype.Type, name string, a attempt) (*Result, error) {
 	h, err := w.head(ctx, t, name)
 	if err != nil {
@@ -160,7 +166,7 @@ func (w *Writer) probeWorkflow(ctx context.Context, t *doctype.Type, name string
 	if err != nil {
 		return nil, err
 	}
-	if h.modifiedBy == user.Name && stateField(t) != "" && h.state != a.State {
+	if h.modifiedBy == user.Name && a.Next != "" && h.state == a.Next && h.state != a.State {
 		return &Result{Type: t, Name: h.name}, nil
 	}
 	return nil, errUnknown(nil)

@@ -89,7 +89,7 @@ func (w *Writer) find(ctx context.Context, s search) (*Result, error) {
 
 func (w *Writer) list(ctx context.Context, s search) ([]document, error) {
 	table, err := w.cfg.Upstream.List(ctx, w.set.Credential(), frappe.ListQuery{
-		DocType: s.t.Key, Columns: columnsOf(append([]string{nameColumn}, s.columns...)), Filters: s.filters, Limit: maxCandidates + 1,
+		DocType: s.t.Key, Columns: columnsOf(append([]string{nameColumn, creationColumn, modifiedColumn}, s.columns...)), Filters: s.filters, Limit: maxCandidates + 1,
 		OrderBy: []frappe.Order{{Field: "creation"}},
 	})
 	if err != nil {
@@ -135,9 +135,10 @@ func (w *Writer) only(ctx context.Context, s search, owner string, found []docum
 		return nil, err
 	}
 	var equal, near []string
+	created := ""
 	for _, d := range found {
 		name := rawText(d[nameColumn])
-		if slices.Contains(taken, name) {
+		if slices.Contains(taken, [2]string{name, rawText(d[creationColumn])}) {
 			continue
 		}
 		like, err := s.like(ctx, d)
@@ -145,24 +146,25 @@ func (w *Writer) only(ctx context.Context, s search, owner string, found []docum
 		case err != nil:
 			return nil, err
 		case like == same:
-			equal = append(equal, name)
-		case like == unclear:
-			near = append(near, name)
+			equal, created = append(equal, name), rawText(d[creationColumn])
+		case like == unclear, rawText(d[modifiedColumn]) != rawText(d[creationColumn]):
+			near = append(near, name) // whoever has changed it since may have changed just that
 		}
 	}
 	switch {
 	case len(equal) > 1 || len(equal) == 0 && len(near) > 0:
 		return nil, errUnknown(append(equal, near...))
 	case len(equal) == 1:
-		return &Result{Type: s.t, Name: equal[0]}, nil
+		return &Result{Type: s.t, Name: equal[0], created: created}, nil
 	default:
 		return nil, nil //nolint:nilnil // it was not written
 	}
 }
 
-// taken are the names of documents that are known to come from other writes: of another
-// key of the same user, as the next row of a bulk, or of an outbox.
-func (w *Writer) taken(ctx context.Context, t *doctype.Type, owner string, found []document) ([]string, error) {
+// taken are the documents that are known to come from other writes, by name and creation:
+// of another key of the same user, as the next row of a bulk, or of an outbox. A name alone
+// says little: documents are renamed, and names are used again.
+func (w *Writer) taken(ctx context.Context, t *doctype.Type, owner string, found []document) ([][2]string, error) {
 	if len(found) == 0 {
 		return nil, nil
 	}
@@ -188,8 +190,8 @@ func (w *Writer) taken(ctx context.Context, t *doctype.Type, owner string, found
 		if err := json.Unmarshal(stored, &o); err != nil {
 			return nil, fmt.Errorf("read the outcome under an idempotency key: %w", err)
 		}
-		if o.Type == t.Key {
-			taken = append(append(taken, o.Name), o.Names...)
+		if o.Type == t.Key && o.Created != "" {
+			taken = append(taken, [2]string{o.Name, o.Created})
 		}
 	}
 	return taken, nil

@@ -93,6 +93,8 @@ type Result struct {
 	Value jsontext.Value
 	// Names are the docnames of a method's list of documents.
 	Names []string
+	// created is the creation of a document that the write has made, as the site wrote it.
+	created string
 	// Replayed tells that an earlier request with the same key has made the write.
 	Replayed bool
 }
@@ -155,15 +157,24 @@ func (w *Writers) For(set *loaders.Set, key string, request []byte) *Writer {
 	return &Writer{writers: w, cfg: &w.cfg, set: set, key: key, request: request}
 }
 
-// taken is how long a key or an outbox is its holder's: the longest write, and what
-// ERPNext may do after its process has died.
-func (c *Config) taken() time.Duration { return c.Lease + c.Busy }
+// taken is how long a key or an outbox is its holder's: until the time of the operation is
+// over (an upload may have much), and what ERPNext may do after its process has died.
+func (c *Config) taken(ctx context.Context) time.Duration {
+	lease := c.Lease
+	if at, ok := ctx.Deadline(); ok {
+		lease = max(lease, time.Until(at)+settleTime)
+	}
+	return lease + c.Busy
+}
+
+// longestWait bounds what others are told to wait: clocks differ.
+const longestWait = time.Hour
 
 // retryAfter is how many seconds others are to wait for a lease to end: by two clocks, so
 // within bounds.
 func (c *Config) retryAfter(leaseUntil time.Time) int {
 	seconds := math.Ceil(leaseUntil.Sub(c.Now()).Seconds())
-	return int(min(max(seconds, 1), math.Ceil(c.taken().Seconds())))
+	return int(min(max(seconds, 1), longestWait.Seconds()))
 }
 
 // Writer writes for one mutation field of one caller. It is not for several goroutines.
