@@ -48,9 +48,17 @@ func awaitLock(ctx context.Context, path string) (io.Closer, error) {
 // held is a lock; closing it twice is fine.
 type held struct{ f *os.File }
 
+// Close gives the lock up in so many words: a process that is being forked at this moment
+// has the file too, until it runs its own program, and would hold the lock for as long.
 func (h *held) Close() error {
-	if err := h.f.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
-		return err
+	var unlocked error
+	conn, err := h.f.SyscallConn()
+	if err == nil {
+		err = conn.Control(func(fd uintptr) { unlocked = syscall.Flock(int(fd), syscall.LOCK_UN) })
 	}
-	return nil
+	err = errors.Join(err, unlocked, h.f.Close())
+	if errors.Is(err, os.ErrClosed) {
+		return nil
+	}
+	return err
 }
