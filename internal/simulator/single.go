@@ -31,18 +31,7 @@ func (q *call) single(meta *docType) *document {
 func (q *call) saveSingle(snap *snapshot, old *document, data object) (*document, error) {
 	q.log.DocType = old.meta.Name
 	d := &draft{q: q, snap: snap, meta: old.meta, doc: old.object(snap, nil, true).plain().without("doctype"), old: old, action: "save"}
-	for _, m := range known(old.meta, data) {
-		switch m.key {
-		case "name", "modified", "modified_by":
-		default:
-			d.doc.set(m.key, m.value)
-		}
-	}
-	now := q.s.stamp()
-	d.doc.set("modified_by", q.user.name)
-	d.doc.set("modified", now)
-	d.nameRows()
-	d.rowDefaults()
+	now := d.take(data)
 	if err := d.mayDo("write"); err != nil {
 		return nil, err
 	}

@@ -83,22 +83,28 @@ func (d *draft) mayInsert() error {
 	return d.mayDo("create")
 }
 
-// save changes a document, with the checks in Frappe's order.
-func (q *call) save(snap *snapshot, old *document, data object) (*document, error) {
-	q.log.DocType = old.meta.Name
-	d := &draft{q: q, snap: snap, meta: old.meta, doc: old.object(snap, nil, true).plain(), old: old}
-	for _, m := range known(old.meta, data) {
+// take puts what was sent over the document as it was, and gives the time of the change.
+func (d *draft) take(data object) (now string) {
+	for _, m := range known(d.meta, data) {
 		switch m.key {
 		case "name", "modified", "modified_by":
 		default:
 			d.doc.set(m.key, m.value)
 		}
 	}
-	now := q.s.stamp()
-	d.doc.set("modified_by", q.user.name)
+	now = d.q.s.stamp()
+	d.doc.set("modified_by", d.q.user.name)
 	d.doc.set("modified", now)
 	d.nameRows()
 	d.rowDefaults()
+	return now
+}
+
+// save changes a document, with the checks in Frappe's order.
+func (q *call) save(snap *snapshot, old *document, data object) (*document, error) {
+	q.log.DocType = old.meta.Name
+	d := &draft{q: q, snap: snap, meta: old.meta, doc: old.object(snap, nil, true).plain(), old: old}
+	now := d.take(data)
 	if err := d.mayDo("write"); err != nil {
 		return nil, err
 	}

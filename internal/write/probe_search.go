@@ -69,7 +69,11 @@ func (w *Writer) find(ctx context.Context, s search) (*Result, error) {
 	}
 	s.filters = append(slices.Clone(s.filters), frappe.Filter{Field: "owner", Op: frappe.OpEq, Value: owner})
 	if s.attempt.Creation != "" {
-		s.filters = append(s.filters, frappe.Filter{Field: "creation", Op: frappe.OpGt, Value: s.attempt.Creation})
+		zone, err := w.siteZone(ctx)
+		if err != nil {
+			return nil, err
+		}
+		s.filters = append(s.filters, frappe.Filter{Field: "creation", Op: frappe.OpGt, Value: earliestAfter(s.attempt.Creation, zone)})
 	}
 	listed, err := w.list(ctx, s)
 	if err != nil {

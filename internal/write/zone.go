@@ -65,6 +65,24 @@ func toSite(t time.Time, zone *time.Location) (string, error) {
 	return text, nil
 }
 
+// earliestAfter is a time of the site's clock that all that comes after text is behind. In
+// the hour that comes twice when clocks are set back, what comes later may show an earlier
+// time: there it is that much less than text itself.
+func earliestAfter(text string, zone *time.Location) string {
+	t, err := time.ParseInLocation("2006-01-02 15:04:05.999999", text, zone)
+	if err != nil {
+		return text
+	}
+	naive := t.Format(siteLayout)
+	for _, back := range []time.Duration{30 * time.Minute, time.Hour, 2 * time.Hour} { // all that zones know
+		if t.Add(back).Format(siteLayout) == naive || t.Add(-back).Format(siteLayout) == naive {
+			wall := time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+			return wall.Add(-back).Format(siteLayout)
+		}
+	}
+	return text
+}
+
 // lockText is the modified of a document as the site itself wrote it, from what the graph
 // has given the client. ERPNext compares it as text (model/document.py check_if_latest),
 // and its own leaves out microseconds that are zero.
