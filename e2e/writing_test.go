@@ -68,55 +68,71 @@ func text(of map[string]any, name string) string {
 const createOrder = `mutation($input: SalesOrderCreate!) { createSalesOrder(input: $input) {
 	name messages salesOrder { name docstatus status modified total items { name idx itemCode { name } qty rate amount } } } }`
 
-// The whole life of an order, for a manager: quoted, ordered, submitted, refused a change
+const createQuotation = `mutation($input: QuotationCreate!) { createQuotation(input: $input) { name quotation { docstatus status grandTotal } } }`
+
+// quotation is the input of a quotation as a person fills it in.
+func quotation(customer string) map[string]any {
+	return map[string]any{
+		"quotationTo": "Customer", "partyName": customer, "company": "Graft Test Ltd", "orderType": "SALES",
+		"currency": "USD", "sellingPriceList": "Standard Selling", "items": []any{map[string]any{"itemCode": "ITEM-00010", "qty": 2, "rate": "10"}},
+	}
+}
+
+// The whole life of an order, for those who sell: quoted, ordered, submitted, refused a change
 // that comes too late, cancelled and amended.
-func TestManagersStory(t *testing.T) {
+func TestOrderStory(t *testing.T) {
 	t.Parallel()
+	for name, who := range map[string]string{"manager": manager, "sales": sales} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			orderStory(t, who)
+		})
+	}
+}
+
+func orderStory(t *testing.T, who string) {
+	t.Helper()
 	s := story{t, setup(t, options{})}
 	customer := "東京商事 株式会社"
 
-	quoted := s.do(manager, `mutation($input: QuotationCreate!) { createQuotation(input: $input) { name quotation { docstatus status grandTotal } } }`,
-		map[string]any{"input": map[string]any{
-			"quotationTo": "Customer", "partyName": customer, "company": "Graft Test Ltd", "orderType": "SALES",
-			"currency": "USD", "sellingPriceList": "Standard Selling", "items": []any{map[string]any{"itemCode": "ITEM-00010", "qty": 2, "rate": "10"}},
-		}})
-	quotation := part(quoted, "quotation")
-	if !strings.HasPrefix(text(quoted, "name"), "SAL-QTN-") || text(quotation, "status") != "DRAFT" || text(quotation, "grandTotal") != "20.0" {
+	quoted := s.do(who, createQuotation, map[string]any{"input": quotation(customer)})
+	offer := part(quoted, "quotation")
+	if !strings.HasPrefix(text(quoted, "name"), "SAL-QTN-") || text(offer, "status") != "DRAFT" || text(offer, "grandTotal") != "20.0" {
 		t.Errorf("the quotation is %v", quoted)
 	}
-	submitted := s.do(manager, `mutation($name: String!) { submitQuotation(name: $name) { quotation { docstatus status } } }`, map[string]any{"name": quoted["name"]})
+	submitted := s.do(who, `mutation($name: String!) { submitQuotation(name: $name) { quotation { docstatus status } } }`, map[string]any{"name": quoted["name"]})
 	if diff := cmp.Diff(map[string]any{"docstatus": 1.0, "status": "OPEN"}, part(submitted, "quotation")); diff != "" {
 		t.Error(diff)
 	}
 
-	created := s.do(manager, createOrder, map[string]any{"input": order(customer)})
+	created := s.do(who, createOrder, map[string]any{"input": order(customer)})
 	name, draft := text(created, "name"), part(created, "salesOrder")
 	if text(draft, "total") != "25.5" || draft["docstatus"] != 0.0 || text(draft, "status") != "DRAFT" {
 		t.Errorf("the order is %v", draft)
 	}
-	submitted = s.do(manager, `mutation($name: String!, $at: DateTime) { submitSalesOrder(name: $name, ifModified: $at) { salesOrder { docstatus status modified } } }`,
+	submitted = s.do(who, `mutation($name: String!, $at: DateTime) { submitSalesOrder(name: $name, ifModified: $at) { salesOrder { docstatus status modified } } }`,
 		map[string]any{"name": name, "at": draft["modified"]})
 	if after := part(submitted, "salesOrder"); after["docstatus"] != 1.0 || text(after, "status") != "TO_DELIVER_AND_BILL" || after["modified"] == draft["modified"] {
 		t.Errorf("the submitted order is %v", after)
 	}
 
 	update := `mutation($name: String!, $input: SalesOrderUpdate!) { updateSalesOrder(name: $name, input: $input) { salesOrder { poNo customer { name } } } }`
-	got := s.refused(manager, update, map[string]any{"name": name, "input": map[string]any{"customer": "Semi;Colon"}}, "VALIDATION", "input.customer")
+	got := s.refused(who, update, map[string]any{"name": name, "input": map[string]any{"customer": "Semi;Colon"}}, "VALIDATION", "input.customer")
 	if e := got.Errors[0].Extensions; e["doctype"] != "Sales Order" || e["name"] != name {
 		t.Errorf("the error is about %v", e)
 	}
-	changed := s.do(manager, update, map[string]any{"name": name, "input": map[string]any{"poNo": "PO-1"}})
+	changed := s.do(who, update, map[string]any{"name": name, "input": map[string]any{"poNo": "PO-1"}})
 	if diff := cmp.Diff(map[string]any{"poNo": "PO-1", "customer": map[string]any{"name": customer}}, part(changed, "salesOrder")); diff != "" {
 		t.Error(diff)
 	}
 
-	cancelled := s.do(manager, `mutation($name: String!) { cancelSalesOrder(name: $name) { salesOrder { docstatus status } } }`, map[string]any{"name": name})
+	cancelled := s.do(who, `mutation($name: String!) { cancelSalesOrder(name: $name) { salesOrder { docstatus status } } }`, map[string]any{"name": name})
 	if diff := cmp.Diff(map[string]any{"docstatus": 2.0, "status": "CANCELLED"}, part(cancelled, "salesOrder")); diff != "" {
 		t.Error(diff)
 	}
-	s.refused(manager, update, map[string]any{"name": name, "input": map[string]any{"poNo": "PO-2"}}, "VALIDATION", "")
+	s.refused(who, update, map[string]any{"name": name, "input": map[string]any{"poNo": "PO-2"}}, "VALIDATION", "")
 
-	amended := s.do(manager, `mutation($name: String!, $input: SalesOrderUpdate) { amendSalesOrder(name: $name, input: $input) {
+	amended := s.do(who, `mutation($name: String!, $input: SalesOrderUpdate) { amendSalesOrder(name: $name, input: $input) {
 		name salesOrder { docstatus poNo customer { name } amendedFrom { name } items { itemCode { name } qty rate } } } }`,
 		map[string]any{"name": name, "input": map[string]any{"poNo": "PO-3"}})
 	want := map[string]any{
@@ -199,6 +215,9 @@ func TestStockStory(t *testing.T) {
 	s.do(manager, cancel, submitted)
 	s.refused(stock, amend, submitted, "FORBIDDEN", "")
 	s.refused(stock, createOrder, map[string]any{"input": order("Semi;Colon")}, "FORBIDDEN", "")
+	s.refused(stock, createQuotation, map[string]any{"input": quotation("Semi;Colon")}, "FORBIDDEN", "")
+	quoted := map[string]any{"name": s.do(manager, createQuotation, map[string]any{"input": quotation("Semi;Colon")})["name"]}
+	s.refused(stock, `mutation($name: String!) { submitQuotation(name: $name) { name } }`, quoted, "FORBIDDEN", "")
 	var data struct {
 		SalesOrder struct {
 			Docstatus int
