@@ -1,0 +1,142 @@
+package catchup
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"erpgraph/internal/catchup/trail"
+	"erpgraph/internal/event"
+)
+
+// deletions reads Deleted Documents. The end of a merge is one too: that gives RENAMED. A
+// name that is in use again, or was since, gives nothing; the log would else end in a
+// DELETED of a document that is there.
+func (c *Catchup) deletions(ctx context.Context, m moment) error {
+	return c.walk(ctx, m, deletions, trail.DeletionWalk(c.doctypes()), "", func(rows []trail.Row) error {
+		byDocType := map[string][]trail.Deletion{}
+		for _, row := range rows {
+			if d, ok := trail.DeletionOf(row); ok {
+				byDocType[d.DocType] = append(byDocType[d.DocType], d)
+			}
+		}
+		for _, doctype := range slices.Sorted(maps.Keys(byDocType)) {
+			if err := c.deleted(ctx, doctype, byDocType[doctype]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (c *Catchup) deleted(ctx context.Context, doctype string, gone []trail.Deletion) error {
+	merged, err := c.merges(ctx, doctype, gone)
+	if err != nil {
+		return err
+	}
+	names := make([]string, 0, len(gone))
+	for _, d := range gone {
+		names = append(names, d.Name)
+	}
+	present, err := c.site.Present(ctx, doctype, names)
+	if err != nil && !trail.Unreadable(err) {
+		return err
+	}
+	taken, err := c.taken(ctx, doctype, names)
+	if err != nil {
+		return err
+	}
+	var events []event.Event
+	for _, d := range gone {
+		if r, ok := merged[d.Name]; ok {
+			events = append(events, renamed(r))
+		} else if _, again := present[d.Name]; !again && taken[d.Name] <= d.Creation {
+			events = append(events, event.Event{DocType: doctype, Name: d.Name, Kind: event.Deleted, Source: event.Catchup})
+		}
+	}
+	return c.log(ctx, events)
+}
+
+// merges gives those of the deletions that were merges. An account that may not read
+// Comments can't tell them: they are deletions then, as they are without an account, and
+// Status says that Comment can't be read.
+func (c *Catchup) merges(ctx context.Context, doctype string, gone []trail.Deletion) (map[string]trail.Rename, error) {
+	merged, err := c.site.Merges(ctx, doctype, gone)
+	if trail.Unreadable(err) {
+		return map[string]trail.Rename{}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("merges of %s: %w", doctype, err)
+	}
+	return merged, nil
+}
+
+// renames reads the Comments of renames and merges, and logs those that are believed.
+func (c *Catchup) renames(ctx context.Context, m moment) error {
+	return c.walk(ctx, m, comments, trail.RenameWalk(c.doctypes()), "", func(rows []trail.Row) error {
+		var claims []trail.Rename
+		for _, row := range rows {
+			if r, ok := trail.RenameOf(row); ok {
+				claims = append(claims, r)
+			}
+		}
+		believed, err := c.believe(ctx, claims)
+		if err != nil {
+			return err
+		}
+		events := make([]event.Event, 0, len(believed))
+		for _, r := range believed {
+			events = append(events, renamed(r))
+		}
+		return c.log(ctx, events)
+	})
+}
+
+// believe gives those of the claims that the site bears out. What became of a document
+// that was renamed again may be told on a later page; that is looked for.
+func (c *Catchup) believe(ctx context.Context, claims []trail.Rename) ([]trail.Rename, error) {
+	if len(claims) == 0 {
+		return nil, nil
+	}
+	believed, err := c.site.Verify(ctx, claims)
+	if err != nil {
+		return nil, err
+	}
+	for _, claim := range claims {
+		if slices.Contains(believed, claim) || !claim.Moved() {
+			continue
+		}
+		told, err := c.site.RenamesOf(ctx, claim.DocType, claim.Old)
+		if err != nil {
+			return nil, err
+		}
+		if slices.Contains(told, claim) {
+			believed = append(believed, claim)
+		}
+	}
+	if doubted := len(claims) - len(believed); doubted > 0 {
+		c.cfg.Logger.WarnContext(ctx, "Comments tell of renames that ERPNext does not bear out: ignored", "comments", doubted)
+	}
+	slices.SortStableFunc(believed, func(a, b trail.Rename) int { return cmp.Compare(a.Creation, b.Creation) })
+	return believed, nil
+}
+
+func renamed(r trail.Rename) event.Event {
+	return event.Event{
+		DocType: r.DocType, Name: r.New, Previous: r.Old, Kind: event.Renamed,
+		Modified: r.Creation, Source: event.Catchup,
+	}
+}
+
+// doctypes are the watched DocTypes that have more than one document.
+func (c *Catchup) doctypes() []string {
+	var out []string
+	for _, w := range c.cfg.Watched {
+		if !w.Single {
+			out = append(out, w.DocType)
+		}
+	}
+	return out
+}
