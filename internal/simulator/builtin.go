@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -70,7 +71,7 @@ func builtinDocTypes() [][]byte {
 	for _, d := range defs {
 		out = append(out, d.meta())
 	}
-	return append(out, oauthDocTypes()...)
+	return slices.Concat(out, oauthDocTypes(), webhookDocTypes())
 }
 
 // builtin is the short form of a DocType: fields as "Type name" or "Type name Target",

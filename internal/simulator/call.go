@@ -12,16 +12,17 @@ import (
 
 // call is one request on its way.
 type call struct {
-	s      *Server
-	req    *http.Request
-	body   []byte
-	form   object // arguments, from the query, a form or a JSON body
-	snap   *snapshot
-	user   *account
-	v2     bool
-	log    Call
-	notes  []object // messages of a call that succeeds
-	status int      // of success, 0 for 200
+	s       *Server
+	req     *http.Request
+	body    []byte
+	form    object // arguments, from the query, a form or a JSON body
+	snap    *snapshot
+	user    *account
+	v2      bool
+	log     Call
+	notes   []object // messages of a call that succeeds
+	firings []firing // webhooks to run once it has
+	status  int      // of success, 0 for 200
 
 	cookies []*http.Cookie // to be set
 	sid     string         // of the session that the request came in, empty for none

@@ -17,8 +17,14 @@ func (d *draft) controller() error {
 		return d.contact()
 	case "Issue":
 		d.issue()
+	case "Item":
+		if d.text("item_name") == "" {
+			d.put("item_name", d.doc.get("item_code"))
+		}
 	case "File":
 		return d.checkFile()
+	case webhookType:
+		return d.checkWebhook()
 	}
 	return nil
 }

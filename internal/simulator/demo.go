@@ -22,7 +22,7 @@ var demoFiles embed.FS
 //	manager  manager@example.com, the managers of sales, purchase, accounts and items
 //	stock    stock@example.com, Stock User
 //	nobody   nobody@example.com, a website user without roles
-//	service  svc-full@example.com, System Manager and all business roles
+//	service  svc-full@example.com, System Manager and all business roles: it sees every DocType of the graph
 func Demo() (Options, error) {
 	data, err := fs.Sub(demoFiles, "demo")
 	if err != nil {
@@ -41,7 +41,11 @@ func Demo() (Options, error) {
 		{"service", "svc-full@example.com", "is the service's own account"},
 	} {
 		o.LoginHints = append(o.LoginHints, u.name+" "+u.hint+", password demo")
-		o.Users = append(o.Users, User{Name: u.name, APIKey: u.key, APISecret: "demo", Password: "demo", Bearer: []string{u.key + "-demo-token"}})
+		user := User{Name: u.name, APIKey: u.key, APISecret: "demo", Password: "demo", Bearer: []string{u.key + "-demo-token"}}
+		if u.key == "service" { // whoever looks for changes has to see all that changes
+			user.Roles = []string{"Support Team", "Projects User"}
+		}
+		o.Users = append(o.Users, user)
 	}
 	return o, nil
 }

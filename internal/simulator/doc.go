@@ -27,6 +27,9 @@
 //	remove.go, rename.go            documents deleted, renamed and merged; backlinks.go
 //	workflow.go, mapped.go          functions that write or draft; writemethods.go, bulk.go
 //	multipart.go, upload.go, blob.go  files taken in and kept
+//	webhook.go, hookdoctypes.go     webhooks as documents; hooktemplate.go their bodies
+//	hookfire.go                     which of them a change fires
+//	delivery.go, deliver.go         how they are sent; deliveryheap.go, requestlog.go
 //	errors.go                       failures as they look on the wire
 //
 // It is a site to try things on, with passwords and tokens in the open: nothing to let

@@ -33,6 +33,8 @@ func load(fsys fs.FS, col *collation) (*snapshot, error) {
 		keys:    make(map[string]*account),
 		bearers: make(map[string]*account),
 		files:   make(map[string]*blob),
+
+		passwords: make(map[string]string),
 	}
 	for _, m := range builtinDocTypes() {
 		if err := snap.addDocType(m); err != nil {

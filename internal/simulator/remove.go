@@ -24,11 +24,12 @@ func (q *call) remove(snap *snapshot, doctype, name string) error {
 	if err := q.beforeRemoval(snap, d); err != nil {
 		return err
 	}
+	q.removed(snap, d)
 	if err := snap.checkBackLinks(q.s.collation, d, false); err != nil {
 		return insteadOfDeleting(d, err)
 	}
 	snap.remove(meta, d.row.key())
-	snap.settle(meta.Name)
+	snap.settle(q.s, meta.Name)
 	return q.afterRemoval(snap, d)
 }
 
@@ -118,11 +119,24 @@ func (q *call) removeContacts(snap *snapshot, d *document) error {
 				}
 				continue
 			}
-			snap.tables["Dynamic Link"] = snap.tables["Dynamic Link"].without(func(o *row) bool { return o.key() == r.key() })
+			if err := q.unlink(snap, party, r); err != nil {
+				return err
+			}
 		}
 	}
 	q.log.DocType = d.meta.Name
 	return nil
+}
+
+// unlink saves a contact or address without one of its links, as the caller.
+func (q *call) unlink(snap *snapshot, party *document, link *row) error {
+	doc := party.object(snap, nil, true).plain()
+	rest := slices.DeleteFunc(asList(doc.get("links")), func(e any) bool {
+		o, _ := e.(object)
+		return cstr(o.get("name")) == link.name()
+	})
+	_, err := q.save(snap, party, object{{"links", rest}})
+	return err
 }
 
 // afterRemoval takes away what hangs on a document and leaves the traces of a deletion.
@@ -146,9 +160,15 @@ func (q *call) afterRemoval(snap *snapshot, d *document) error {
 				continue
 			}
 			gone := snap.assemble(snap.tables[hanging.doctype], r)
+			if hanging.doctype != "File" {
+				snap.remove(t.meta, r.key()) // by a statement of SQL there, of which nothing tells
+				continue
+			}
+			q.removed(snap, gone)
 			snap.remove(t.meta, r.key())
-			if hanging.doctype == "File" {
-				snap.forgetFile(q.s.collation, gone)
+			snap.forgetFile(q.s.collation, gone)
+			if err := q.noteDeletion(snap, gone); err != nil {
+				return err
 			}
 		}
 	}
@@ -159,18 +179,25 @@ func (q *call) afterRemoval(snap *snapshot, d *document) error {
 var unsung = []string{"File", "Comment", "ToDo"}
 
 func (q *call) noteDeletion(snap *snapshot, d *document) error {
+	if d.meta.Name == "Deleted Document" {
+		return nil
+	}
 	now := q.s.stamp()
 	trace := func(doctype string, rest object) error {
 		if snap.tables[doctype] == nil {
 			return nil
 		}
-		return snap.put(q.s, doctype, append(object{
+		err := snap.put(q.s, doctype, append(object{
 			{"name", q.s.newName()},
 			{"owner", q.user.name},
 			{"modified_by", q.user.name},
 			{"creation", now},
 			{"modified", now},
 		}, rest...))
+		if len(snap.tables[doctype].rows) > maxTraces {
+			snap.forgetTraces(doctype)
+		}
+		return err
 	}
 	data := string(encodeJSON(d.object(snap, nil, true)))
 	err := trace("Deleted Document", object{{"deleted_doctype", d.meta.Name}, {"deleted_name", d.row.name()}, {"data", data}})
@@ -178,4 +205,25 @@ func (q *call) noteDeletion(snap *snapshot, d *document) error {
 		return err
 	}
 	return trace("Comment", object{{"comment_type", "Deleted"}, {"reference_doctype", d.meta.Name}, {"comment_email", q.user.name}})
+}
+
+// maxTraces bounds what deletions leave behind, for a site that lives long. The original
+// clears its log of them after half a year.
+const maxTraces = 20_000
+
+// forgetTraces drops the older half of what deletions left in a DocType.
+func (s *snapshot) forgetTraces(doctype string) {
+	t := s.tables[doctype]
+	kind := t.meta.column("comment_type")
+	var traces []*row
+	for _, r := range t.index(t.meta.column("creation")) {
+		if kind < 0 || r.vals[kind].s == "Deleted" {
+			traces = append(traces, r)
+		}
+	}
+	old := make(map[*row]bool, len(traces)/2)
+	for _, r := range traces[:len(traces)/2] {
+		old[r] = true
+	}
+	s.tables[doctype] = t.without(func(r *row) bool { return old[r] })
 }

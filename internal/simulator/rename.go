@@ -2,6 +2,8 @@ package simulator
 
 import (
 	"fmt"
+	"html"
+	"regexp"
 	"strings"
 )
 
@@ -76,7 +78,10 @@ func (r *renaming) run() error {
 		}
 	}
 	r.snap.relink(r.q.s, meta.Name, old, r.to)
-	r.snap.settle(meta.Name)
+	r.snap.settle(r.q.s, meta.Name)
+	if err := r.nameParty(); err != nil {
+		return err
+	}
 	target := r.snap.document(r.q.s.collation, meta.Name, r.to)
 	if target == nil {
 		return notFound(meta.Name, r.to)
@@ -85,13 +90,47 @@ func (r *renaming) run() error {
 	if r.merge {
 		did = "merged %s into %s"
 	}
-	if err := r.q.comment(r.snap, target, "Edit", fmt.Sprintf(did, bold(r.from), bold(r.to))); err != nil {
+	if err := r.q.comment(r.snap, target, "Edit", fmt.Sprintf(did, bold(sanitized(r.from)), bold(sanitized(r.to)))); err != nil {
 		return err
 	}
 	if r.merge {
 		return r.q.remove(r.snap, meta.Name, r.from)
 	}
 	return nil
+}
+
+// nameParty gives a customer or supplier its new name as its own too, by ERPNext's stock
+// setting: with db_set, so that the time of change follows, while that of other documents
+// stays as it was (transcripts 534 and 535).
+func (r *renaming) nameParty() error {
+	meta := r.d.meta
+	own := strings.ToLower(meta.Name) + "_name"
+	d := r.snap.document(r.q.s.collation, meta.Name, r.to)
+	if meta.Name != "Customer" && meta.Name != "Supplier" || meta.column(own) < 0 || d == nil {
+		return nil
+	}
+	doc := d.object(r.snap, nil, true).plain()
+	doc.set(own, r.to)
+	doc.set("modified", r.q.s.stamp())
+	doc.set("modified_by", r.q.user.name)
+	if err := r.snap.put(r.q.s, meta.Name, doc); err != nil {
+		return err
+	}
+	r.q.changed(r.snap, meta.Name, r.to)
+	return nil
+}
+
+var entity = regexp.MustCompile(`&(?:#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);|&`)
+
+// sanitized is a name as the text of a comment keeps it (sanitize_html): an ampersand is
+// escaped unless it begins an entity. Names hold no angle brackets.
+func sanitized(name string) string {
+	return entity.ReplaceAllStringFunc(name, func(s string) string {
+		if html.UnescapeString(s) != s {
+			return s
+		}
+		return "&amp;" + s[1:]
+	})
 }
 
 // move gives the document its new name, and with it the field that it is named by.
@@ -101,10 +140,6 @@ func (r *renaming) move() error {
 	doc.set("name", r.to)
 	if field, ok := strings.CutPrefix(meta.AutoName, "field:"); ok && meta.column(field) >= 0 {
 		doc.set(field, r.to)
-	}
-	// A customer or supplier is named by its own name, by ERPNext's stock setting.
-	if own := strings.ToLower(meta.Name) + "_name"; (meta.Name == "Customer" || meta.Name == "Supplier") && meta.column(own) >= 0 {
-		doc.set(own, r.to)
 	}
 	for _, f := range meta.tables() {
 		for i, e := range asList(doc.get(f.Name)) {

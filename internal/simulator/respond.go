@@ -40,10 +40,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	var answer any
+	s.showRequestLog(q)
 	q.snap = s.data.Load()
 	if err == nil {
 		answer, err = q.handle()
 	}
+	q.flushWebhooks()
 	q.write(w, answer, err)
 	s.logger.DebugContext(q.req.Context(), "simulator", "method", r.Method, "path", r.URL.Path, "doctype", q.log.DocType,
 		"user", q.log.User, "status", q.log.Status, "rows", q.log.Rows)

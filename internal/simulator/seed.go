@@ -120,6 +120,9 @@ func (s *snapshot) put(srv *Server, doctype string, doc object) error {
 		return fmt.Errorf("simulator: a %s without name", doctype)
 	}
 	srv.secrets.note(doctype, doc)
+	if doctype == webhookType {
+		s.keepPassword(srv, &doc)
+	}
 	for _, f := range t.meta.tables() {
 		for i, e := range asList(doc.get(f.Name)) {
 			if o, ok := e.(object); ok {
@@ -193,7 +196,7 @@ func (s *Server) Insert(doctype string, doc map[string]any) error {
 		if err := snap.put(s, doctype, o); err != nil {
 			return err
 		}
-		snap.settle(doctype)
+		snap.settle(s, doctype)
 		if doctype == "Workflow" {
 			return snap.settleWorkflow(s, cstr(o.get("name")))
 		}
@@ -221,7 +224,7 @@ func (s *Server) Update(doctype string, doc map[string]any) error {
 		if err := snap.put(s, doctype, full); err != nil {
 			return err
 		}
-		snap.settle(doctype)
+		snap.settle(s, doctype)
 		return nil
 	})
 }
@@ -234,15 +237,18 @@ func (s *Server) Delete(doctype, name string) error {
 			return fmt.Errorf("simulator: no %s %q", doctype, name)
 		}
 		snap.remove(d.meta, d.row.key())
-		snap.settle(doctype)
+		snap.settle(s, doctype)
 		return nil
 	})
 }
 
 // settle brings what is derived from documents up to date.
-func (s *snapshot) settle(doctype string) {
-	if doctype == "User" || doctype == "Role" {
+func (s *snapshot) settle(srv *Server, doctype string) {
+	switch doctype {
+	case "User", "Role":
 		s.refreshUsers()
+	case webhookType:
+		s.refreshWebhooks(srv.collation)
 	}
 }
 

@@ -93,6 +93,8 @@ type Server struct {
 
 	faultMu sync.Mutex
 	faults  []*Fault
+
+	deliveries *deliveries // of webhooks
 }
 
 // New loads the data set and makes the server.
@@ -100,7 +102,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		collation: newCollation(), now: o.Now, logger: o.Logger, versions: o.Versions, methods: methods(),
 		tokenLife: cmp.Or(o.TokenLife, time.Hour), loginHints: o.LoginHints, sessions: newSessions(), secrets: newSecretLog(),
-		filesDir: o.FilesDir, maxFileSize: o.MaxFileSize,
+		filesDir: o.FilesDir, maxFileSize: o.MaxFileSize, deliveries: newDeliveries(),
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -125,6 +127,7 @@ func New(o Options) (*Server, error) {
 	}
 	snap.describeDocTypes(s.collation)
 	snap.refreshUsers()
+	snap.refreshWebhooks(s.collation)
 	s.data.Store(snap)
 	snap.noteSecrets(s.secrets)
 	if s.pages, err = parsePages(); err != nil {

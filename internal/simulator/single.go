@@ -47,7 +47,9 @@ func (q *call) saveSingle(snap *snapshot, old *document, data object) (*document
 	}
 	d.typeValues(true)
 	snap.singles[d.meta.Name] = d.doc
-	return snap.single(q.s.collation, d.meta), nil
+	written := snap.single(q.s.collation, d.meta)
+	d.saved(written)
+	return written, nil
 }
 
 // typeValues gives the fields of a single document the types of its DocType, as a column

@@ -92,6 +92,7 @@ func (d *draft) follow() error {
 		if err := d.snap.put(d.q.s, "Quotation", doc); err != nil {
 			return err
 		}
+		d.q.changed(d.snap, "Quotation", name)
 	}
 	return nil
 }

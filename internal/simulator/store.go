@@ -19,6 +19,9 @@ type snapshot struct {
 	keys    map[string]*account // by API key
 	bearers map[string]*account // by bearer token
 	files   map[string]*blob    // contents by file_url
+
+	passwords map[string]string     // secrets by DocType and name
+	webhooks  map[string][]*webhook // those that are enabled, by DocType; replaced as a whole
 }
 
 // table holds the rows of one DocType, child tables included, in the order of their
@@ -39,9 +42,11 @@ func (r *row) key() string  { return r.vals[0].key }
 
 // indexes are what a table builds when it is first asked for.
 type indexes struct {
-	mu       sync.Mutex
-	sorted   map[int][]*row
-	byParent map[string][]*row
+	mu     sync.Mutex
+	sorted map[int][]*row
+	// byParent is shared with the tables that are made of this one, and never changed; moved
+	// are the parents whose rows are others here.
+	byParent, moved map[string][]*row
 }
 
 func newTable(meta *docType, rows []*row) *table {
@@ -109,7 +114,49 @@ func (t *table) children(parentKey string) []*row {
 			t.indexes.byParent[k] = append(t.indexes.byParent[k], r)
 		}
 	}
-	return t.indexes.byParent[parentKey]
+	return t.indexes.children(parentKey)
+}
+
+func (x *indexes) children(parentKey string) []*row {
+	if rows, ok := x.moved[parentKey]; ok {
+		return rows
+	}
+	return x.byParent[parentKey]
+}
+
+// maxMoved bounds what a table may differ by from the index that it shares.
+const maxMoved = 256
+
+// rowChange is a row that went, or came, or took the place of one.
+type rowChange struct{ gone, come *row }
+
+// inherit hands the index by parent on to the table that was made of this one, so that a
+// write need not look at all rows.
+func (t *table) inherit(next *table, changes []rowChange) *table {
+	t.indexes.mu.Lock()
+	defer t.indexes.mu.Unlock()
+	if t.indexes.byParent == nil || len(t.indexes.moved)+len(changes) > maxMoved {
+		return next
+	}
+	x := &indexes{byParent: t.indexes.byParent, moved: maps.Clone(t.indexes.moved), sorted: make(map[int][]*row)}
+	if x.moved == nil {
+		x.moved = make(map[string][]*row)
+	}
+	col := t.meta.column("parent")
+	for _, c := range changes {
+		if r := c.gone; r != nil {
+			k := r.vals[col].key
+			x.moved[k] = slices.DeleteFunc(slices.Clone(x.children(k)), func(o *row) bool { return o == r })
+		}
+		if r := c.come; r != nil {
+			k := r.vals[col].key
+			list := x.children(k)
+			i := sort.Search(len(list), func(i int) bool { return list[i].key() >= r.key() })
+			x.moved[k] = slices.Insert(slices.Clone(list), i, r)
+		}
+	}
+	next.indexes = x
+	return next
 }
 
 // with returns the table with rows put in, replacing those of the same name.
@@ -120,20 +167,32 @@ func (t *table) with(rows ...*row) *table {
 		sortRows(out)
 		return newTable(t.meta, compactRows(out))
 	}
+	changes := make([]rowChange, 0, len(rows))
 	for _, r := range rows {
 		i, ok := sort.Find(len(out), func(i int) int { return strings.Compare(r.key(), out[i].key()) })
 		if ok {
+			changes = append(changes, rowChange{out[i], r})
 			out[i] = r
 		} else {
+			changes = append(changes, rowChange{come: r})
 			out = slices.Insert(out, i, r)
 		}
 	}
-	return newTable(t.meta, out)
+	return t.inherit(newTable(t.meta, out), changes)
 }
 
 // without returns the table less the rows that match.
 func (t *table) without(match func(*row) bool) *table {
-	return newTable(t.meta, slices.DeleteFunc(slices.Clone(t.rows), match))
+	var gone []rowChange
+	kept := make([]*row, 0, len(t.rows))
+	for _, r := range t.rows {
+		if match(r) {
+			gone = append(gone, rowChange{gone: r})
+		} else {
+			kept = append(kept, r)
+		}
+	}
+	return t.inherit(newTable(t.meta, kept), gone)
 }
 
 func sortRows(rows []*row) {
@@ -161,6 +220,9 @@ func (s *snapshot) clone() *snapshot {
 		keys:    maps.Clone(s.keys),
 		bearers: maps.Clone(s.bearers),
 		files:   maps.Clone(s.files),
+
+		passwords: maps.Clone(s.passwords),
+		webhooks:  s.webhooks,
 	}
 }
 

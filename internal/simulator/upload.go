@@ -76,6 +76,7 @@ func (q *call) storeFile(f file) (any, error) {
 			return err
 		}
 		d = snap.document(q.s.collation, "File", cstr(doc.get("name")))
+		q.inserted(snap, "File", d.row.name())
 		return q.noteAttachment(snap, d)
 	})
 	if err != nil {
@@ -221,9 +222,9 @@ func (s *snapshot) forgetFile(col *collation, d *document) {
 
 // comment adds one to a document, as Document.add_comment does.
 func (q *call) comment(snap *snapshot, on *document, kind, text string) error {
-	now := q.s.stamp()
-	return snap.put(q.s, "Comment", object{
-		{"name", q.s.newName()},
+	now, name := q.s.stamp(), q.s.newName()
+	err := snap.put(q.s, "Comment", object{
+		{"name", name},
 		{"owner", q.user.name},
 		{"modified_by", q.user.name},
 		{"creation", now},
@@ -234,4 +235,8 @@ func (q *call) comment(snap *snapshot, on *document, kind, text string) error {
 		{"reference_name", on.row.name()},
 		{"content", text},
 	})
+	if err == nil {
+		q.inserted(snap, "Comment", name)
+	}
+	return err
 }

@@ -21,10 +21,14 @@ type draft struct {
 
 // transact runs a change on the next snapshot and shows it to the rest of the call.
 func (q *call) transact(change func(*snapshot) error) error {
+	before := len(q.firings)
 	err := q.s.update(func(next *snapshot) error {
 		q.snap = next
 		return change(next)
 	})
+	if err != nil {
+		q.firings = q.firings[:before]
+	}
 	q.snap = q.s.data.Load()
 	return err
 }
@@ -251,7 +255,8 @@ func (d *draft) store() (*document, error) {
 	if err := d.snap.put(d.q.s, d.meta.Name, d.doc); err != nil {
 		return nil, err
 	}
-	d.snap.settle(d.meta.Name)
+	d.snap.settle(d.q.s, d.meta.Name)
+	d.saved(answer)
 	if d.meta.Name == "User" && cint(d.doc.get("enabled")) == 0 {
 		d.q.s.sessions.endAll(cstr(d.doc.get("name")))
 	}

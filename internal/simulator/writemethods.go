@@ -263,6 +263,7 @@ func (q *call) shareAdd() (any, error) {
 			return err
 		}
 		d = snap.document(q.s.collation, "DocShare", cstr(doc.get("name")))
+		q.inserted(snap, "DocShare", d.row.name())
 		return nil
 	})
 	if err != nil {
@@ -331,7 +332,13 @@ func (q *call) addComment() (any, error) {
 		{"reference_name", d.row.name()},
 		{"content", q.arg("content")},
 	}
-	err = q.transact(func(snap *snapshot) error { return snap.put(q.s, "Comment", doc) })
+	err = q.transact(func(snap *snapshot) error {
+		if err := snap.put(q.s, "Comment", doc); err != nil {
+			return err
+		}
+		q.inserted(snap, "Comment", cstr(doc.get("name")))
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
