@@ -16,7 +16,7 @@ const preflightAge = 600
 
 // requestHeaders may come from an allowed page beyond those that need no asking.
 var requestHeaders = append([]string{
-	"Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Erpgraph-Trace", requestIDHeader,
+	"Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Erpgraph-Trace", requestIDHeader, tokenHeader,
 }, preflightHeaders[:]...)
 
 // responseHeaders may be read by an allowed page beyond the body.
@@ -33,27 +33,35 @@ func shareAnswers(o *origins, p presenter) func(http.Handler) http.Handler {
 	if len(o.allowed) == 0 {
 		return func(next http.Handler) http.Handler { return next }
 	}
-	shared := cors.New(cors.Options{
+	shared, sharedStream := o.share(), o.share(http.MethodPut, http.MethodDelete)
+	return func(next http.Handler) http.Handler {
+		with, withStream := shared.Handler(answerPreflight(next, p)), sharedStream.Handler(answerPreflight(next, p))
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case r.URL.Path == streamPath:
+				withStream.ServeHTTP(w, r)
+			case isShared(r.URL.Path):
+				with.ServeHTTP(w, r)
+			default:
+				next.ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
+// share lets the pages of the allow-list send some methods more than all do.
+func (o *origins) share(methods ...string) *cors.Cors {
+	return cors.New(cors.Options{
 		AllowOriginVaryRequestFunc: func(r *http.Request, origin string) (bool, []string) {
 			return len(r.Header.Values("Origin")) == 1 && o.allows(origin), nil
 		},
-		AllowedMethods:     []string{http.MethodGet, http.MethodHead, http.MethodPost},
+		AllowedMethods:     append([]string{http.MethodGet, http.MethodHead, http.MethodPost}, methods...),
 		AllowedHeaders:     requestHeaders,
 		ExposedHeaders:     responseHeaders,
 		AllowCredentials:   true,
 		MaxAge:             preflightAge,
 		OptionsPassthrough: true,
 	})
-	return func(next http.Handler) http.Handler {
-		with := shared.Handler(answerPreflight(next, p))
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if isShared(r.URL.Path) {
-				with.ServeHTTP(w, r)
-				return
-			}
-			next.ServeHTTP(w, r)
-		})
-	}
 }
 
 // isShared says what a browser app of another origin needs. Signing in is none of it:

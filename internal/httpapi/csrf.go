@@ -47,6 +47,17 @@ func (o *origins) checkForgery(r *http.Request) error {
 		"a request with a session's cookie needs the Content-Type application/json (POST) or the header %s: 1", preflightHeaders[0])
 }
 
+// checkStream is the rule for a stream of events that uses a browser's session. EventSource
+// sends a GET without any header of its own, so the browser itself has to say that the page
+// is one of ours or of the allow-list; and no page can send PUT or DELETE to another origin
+// without the browser asking first. The error is FORBIDDEN.
+func (o *origins) checkStream(r *http.Request) error {
+	if from := o.siteOf(r); r.Method != http.MethodPost && (from == siteOwn || from == siteAllowed) {
+		return nil
+	}
+	return o.checkForgery(r)
+}
+
 // checkDownload is the rule for a file that is read with a browser's session. It changes
 // nothing, so a link may lead to it from anywhere; but no foreign page may load it as a
 // part of itself. The error is FORBIDDEN.

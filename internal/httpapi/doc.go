@@ -1,5 +1,5 @@
-// Package httpapi is the door of erpgraph: the router, GraphQL over HTTP and over
-// WebSocket by their specifications, the limits of one operation, what browsers may do
+// Package httpapi is the door of erpgraph: the router, GraphQL over HTTP, over WebSocket and
+// over streams of events by their specifications, the limits of one operation, what browsers may do
 // with a session, the error presenter, the log line of each operation, and health.
 //
 // It knows a graphql.ExecutableSchema and a few hooks, never resolvers, loaders
@@ -20,9 +20,17 @@
 //
 // GraphQL over HTTP means https://graphql.github.io/graphql-over-http/draft/.
 //
-// A WebSocket is the same from the caller on: socket.go answers the handshake,
-// socket_conn.go reads, writes and keeps time, socket_caller.go settles who it is,
-// socket_operation.go runs operations, socket_protocol.go has the messages of
-// graphql-transport-ws. All transports share one graphql.GraphExecutor (executor.go), so
+// What stays open is the same from the caller on (live.go): a connection (connection.go,
+// its times in clock.go) runs operations (operation.go, subscription.go) and writes their
+// results to its channel. One channel is a WebSocket: socket.go answers the handshake,
+// socket_conn.go reads and writes, socket_caller.go settles who it is, socket_operation.go
+// begins operations, socket_protocol.go has the messages of graphql-transport-ws. The other
+// is a stream of events: sse.go for one operation, sse_single.go for many, with their places
+// (sse_reservations.go); sse_stream.go writes them in the form of graphql-sse
+// (sse_protocol.go). All transports share one graphql.GraphExecutor (executor.go), so
 // limits and errors hold for each.
+//
+// A stream of many operations has its place in one process. Where there are several, all
+// requests that name its token must reach the same one; sockets, and streams of one
+// operation each, need nothing of that.
 package httpapi

@@ -19,7 +19,7 @@ const (
 // high as plainJSON gets it; one that names no type, or only wildcards, gets
 // plainJSON, which every client reads.
 func negotiate(accept []string) (mediaType string, ok bool) {
-	header := strings.TrimSpace(strings.Join(accept, ","))
+	header := joined(accept)
 	if header == "" {
 		return plainJSON, true
 	}
@@ -33,6 +33,9 @@ func negotiate(accept []string) (mediaType string, ok bool) {
 	}
 	return "", false
 }
+
+// joined makes one header of several.
+func joined(accept []string) string { return strings.TrimSpace(strings.Join(accept, ",")) }
 
 // quality is the weight that an Accept header gives a type: that of the most
 // specific range that matches (RFC 9110, 12.5.1). Ranges that are malformed or

@@ -46,7 +46,7 @@ func withOperationLog(ctx context.Context) (context.Context, *operationLog) {
 }
 
 func logOf(ctx context.Context) *operationLog {
-	if l, ok := ctx.Value(operationLogKey{}).(*operationLog); ok {
+	if l, ok := ctx.Value(operationLogKey{}).(*operationLog); ok && l != nil {
 		return l
 	}
 	return &operationLog{}

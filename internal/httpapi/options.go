@@ -60,6 +60,9 @@ type Options struct {
 	// Files serves GET /private/files/*; nil leaves it out. It finds the caller
 	// by auth.FromContext.
 	Files http.Handler
+	// Webhooks serves POST /webhooks/erpnext; nil leaves it out. ERPNext is no browser and
+	// nobody's user: the handler finds out itself who sends, and bounds what it reads.
+	Webhooks http.Handler
 	// Ready is what /readyz asks.
 	Ready []ReadyCheck
 	// Logger takes the operation lines and internal errors; nil is slog.Default().
@@ -125,8 +128,9 @@ type Limits struct {
 	// CacheBytes bounds the parsed documents kept, by the length of their text.
 	CacheBytes int
 
-	// Sockets bounds the open sockets of this process, SocketsPerCaller those of one
-	// credential; an eighth of Sockets may be open without one.
+	// Sockets bounds the open sockets and streams of events of this process,
+	// SocketsPerCaller those of one credential; an eighth of Sockets may be open without
+	// one. All limits of sockets hold for streams of events as well.
 	Sockets, SocketsPerCaller int
 	// SocketOperations bounds what runs at once on one socket, subscriptions included.
 	SocketOperations int
@@ -140,8 +144,11 @@ type Limits struct {
 	SocketWrite time.Duration
 	// SocketCheck is how often Options.Alive is asked.
 	SocketCheck time.Duration
-	// SocketLifetime is how long a socket may stay open.
-	SocketLifetime time.Duration
+	// SocketLifetime is how long a socket may stay open, SocketIdle how long one on which
+	// nothing runs.
+	SocketLifetime, SocketIdle time.Duration
+	// StreamReservation is how long a place for a stream of events is kept for it to come.
+	StreamReservation time.Duration
 }
 
 // DefaultLimits returns the limits that hold when nothing is set. Cost leaves
@@ -174,6 +181,9 @@ func DefaultLimits() Limits {
 		SocketWrite:      10 * time.Second,
 		SocketCheck:      15 * time.Second,
 		SocketLifetime:   12 * time.Hour,
+		SocketIdle:       10 * time.Minute,
+
+		StreamReservation: 30 * time.Second,
 	}
 }
 
@@ -203,6 +213,8 @@ func (l Limits) withDefaults() Limits {
 	setDefault(&l.SocketWrite, d.SocketWrite)
 	setDefault(&l.SocketCheck, d.SocketCheck)
 	setDefault(&l.SocketLifetime, d.SocketLifetime)
+	setDefault(&l.SocketIdle, d.SocketIdle)
+	setDefault(&l.StreamReservation, d.StreamReservation)
 	return l
 }
 
@@ -214,8 +226,8 @@ func setDefault[T int | int64 | time.Duration](field *T, value T) {
 }
 
 // New makes the handler of the whole public surface. The error names the option
-// that is missing or wrong. Sockets stay open until their client, their limits, the end
-// of their request's context or Serve ends them.
+// that is missing or wrong. Sockets outlive their requests: they stay open until their
+// client, their limits or Serve ends them, and only Serve waits for them.
 func New(o Options) (http.Handler, error) {
 	if o.Schema == nil {
 		return nil, errors.New("httpapi: Options.Schema is required")

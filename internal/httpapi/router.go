@@ -16,6 +16,9 @@ import (
 // loginPath is where the handler of Options.Auth takes people to sign in.
 const loginPath = "/auth/login"
 
+// streamPath is where streams of events can be reserved.
+const streamPath = "/graphql/stream"
+
 // newRouter lays out the public surface.
 func newRouter(o Options, from *origins) http.Handler {
 	r := chi.NewRouter()
@@ -27,22 +30,31 @@ func newRouter(o Options, from *origins) http.Handler {
 	r.NotFound(p.fixed(http.StatusNotFound, apierror.New(apierror.NotFound, "there is nothing at this address; the graph is at /graphql")))
 	r.MethodNotAllowed(p.fixed(http.StatusMethodNotAllowed, apierror.New(apierror.BadUserInput, "this address answers GET and HEAD only")))
 
-	exec, who, places := newExecutor(o, p), newCallers(o, from), newSlots("operations", o.Limits.Concurrent, o.Limits.QueueTime)
+	who := newCallers(o, from)
+	shared := newLive(o, newExecutor(o, p), who)
 	overHTTP := &transport{
-		exec: exec, callers: who, limits: o.Limits, slots: places,
+		live:    shared,
 		uploads: newSlots("uploads", o.Limits.Uploads, o.Limits.QueueTime), uploadDir: o.UploadDir,
 	}
-	overSocket := newSocketHandler(o, exec, who, places)
+	overSocket := &socketHandler{shared}
+	overStream := &streamHandler{transport: overHTTP, reserved: newReservations(o.Limits)}
 	r.HandleFunc("/graphql", func(w http.ResponseWriter, r *http.Request) {
-		if asksForSocket(r) {
+		switch {
+		case asksForSocket(r):
 			overSocket.ServeHTTP(w, r)
-			return
+		case asksForStream(r) && (r.Method == http.MethodGet || r.Method == http.MethodPost):
+			overStream.serveDistinct(w, r)
+		default:
+			overHTTP.ServeHTTP(w, r)
 		}
-		overHTTP.ServeHTTP(w, r)
 	})
+	r.Handle(streamPath, overStream)
 
 	if o.Auth != nil {
 		r.Handle("/auth/*", o.Auth)
+	}
+	if o.Webhooks != nil {
+		r.Handle("/webhooks/erpnext", p.posted(o.Webhooks))
 	}
 	r.Get("/healthz", alive)
 	r.Get("/readyz", newReadiness(o.Ready, o.Logger).ServeHTTP)
@@ -149,6 +161,19 @@ func (p presenter) identify(who *callers) func(http.Handler) http.Handler {
 			next.ServeHTTP(w, r.WithContext(auth.With(r.Context(), id)))
 		})
 	}
+}
+
+// posted serves POST only.
+func (p presenter) posted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			p.write(w, r, http.StatusMethodNotAllowed, apierror.New(apierror.BadUserInput, "this address answers POST only"))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // fixed always gives the same refusal.

@@ -30,7 +30,7 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, dra
 	// Requests outlive ctx, as they may drain, but not Serve.
 	requests, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	sockets := &drain{stopping: ctx.Done(), idle: make(chan struct{})}
+	sockets := &drain{stopping: ctx, cutting: requests, idle: make(chan struct{})}
 	requests = context.WithValue(requests, drainKey{}, sockets)
 	server := &http.Server{
 		Handler:           handler,
@@ -63,11 +63,13 @@ func Serve(ctx context.Context, listener net.Listener, handler http.Handler, dra
 	return err
 }
 
-// drain lets Serve end sockets and wait for them: net/http forgets a connection once a
-// handler has taken it over. It comes to the handlers in the context of their requests.
+// drain lets Serve end sockets and streams, and wait for them: net/http forgets a
+// connection once a handler has taken it over. It comes to the handlers in the context of their requests.
 type drain struct {
-	stopping <-chan struct{}
-	idle     chan struct{} // closed when the last socket has ended after wait was called
+	// stopping ends when no new request is taken, cutting when those that run may no longer.
+	// Both are nil where nobody drains.
+	stopping, cutting context.Context //nolint:containedctx // of the server: they end it, and outlive each request
+	idle              chan struct{}   // closed when the last socket has ended after wait was called
 
 	mu      sync.Mutex
 	open    int
@@ -83,6 +85,20 @@ func drainOf(ctx context.Context) *drain {
 		return d
 	}
 	return &drain{}
+}
+
+// whenStopping runs f, in a goroutine of its own, when the server stops; forget takes that
+// back.
+func (d *drain) whenStopping(f func()) (forget func() bool) { return when(d.stopping, f) }
+
+// whenCutting runs f when the server cuts what has not ended.
+func (d *drain) whenCutting(f func()) (forget func() bool) { return when(d.cutting, f) }
+
+func when(ctx context.Context, f func()) (forget func() bool) {
+	if ctx == nil {
+		return func() bool { return true }
+	}
+	return context.AfterFunc(ctx, f)
 }
 
 // enter counts a socket, unless the server no longer waits for new ones.

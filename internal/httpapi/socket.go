@@ -2,11 +2,13 @@ package httpapi
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"strings"
-	"sync"
 
 	"github.com/coder/websocket"
 
@@ -14,25 +16,8 @@ import (
 	"erpgraph/internal/auth"
 )
 
-// socketHandler opens sockets. What goes over one passes the same executor, slots,
-// limits and admission as a request over HTTP.
-type socketHandler struct {
-	exec    *executor
-	callers *callers
-	limits  Limits
-	slots   *slots
-	seats   *seats
-	alive   func(context.Context, auth.Identity) error
-	userOf  func(context.Context, auth.Identity) (string, error)
-}
-
-func newSocketHandler(o Options, exec *executor, who *callers, places *slots) *socketHandler {
-	return &socketHandler{
-		exec: exec, callers: who, limits: o.Limits, slots: places,
-		seats: newSeats(o.Limits.Sockets, o.Limits.SocketsPerCaller),
-		alive: o.Alive, userOf: o.User,
-	}
-}
+// socketHandler opens sockets.
+type socketHandler struct{ *live }
 
 // asksForSocket tells a WebSocket handshake from a GET of HTTP.
 func asksForSocket(r *http.Request) bool {
@@ -65,15 +50,14 @@ func (h *socketHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, err)
 		return
 	}
-	defer place.leave()
-
+	leave := place.leave
+	defer func() { leave() }() // unless the socket has taken that over
 	server := drainOf(r.Context())
 	if !server.enter() {
-		h.refuse(w, r, apierror.New(apierror.UpstreamUnavailable, "the server is stopping; connect again"))
+		h.refuse(w, r, errStopping())
 		return
 	}
-	defer server.leave()
-
+	leave = func() { place.leave(); server.leave() }
 	taken := &takenConn{ResponseWriter: w}
 	conn, err := websocket.Accept(taken, r, &websocket.AcceptOptions{
 		Subprotocols:       []string{subprotocol},
@@ -82,10 +66,22 @@ func (h *socketHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // Accept has answered
 	}
-	// Whoever ends the request's context is not waiting for a close handshake any more.
-	defer context.AfterFunc(r.Context(), taken.cut)()
-	s := newSocket(h, conn, from, place, asksForTrace(r))
-	s.serve(r.Context(), server)
+	// The socket goes on without the request: its goroutine, its buffers and all that it
+	// keeps would be kept as long, and most of what an idle socket costs is that. Whoever
+	// serves waits for it by the drain.
+	s := newSocket(h.live, conn, from, place, asksForTrace(r))
+	ctx, end := detached(r.Context()), leave
+	leave = func() {}
+	go func() {
+		defer end()
+		s.serve(ctx, server, taken.conn)
+	}()
+}
+
+// detached is a context of its own for what outlives its request, with the request's name.
+func detached(ctx context.Context) context.Context {
+	id, _ := RequestID(ctx)
+	return context.WithValue(context.Background(), requestIDKey{}, id)
 }
 
 func (h *socketHandler) refuse(w http.ResponseWriter, r *http.Request, err error) {
@@ -139,27 +135,36 @@ func (h *socketHandler) upgrader(r *http.Request) (upgrader, error) {
 	return from, err
 }
 
-// takenConn keeps the connection that a handler takes over, to be able to cut it.
+// The buffers of a socket. Messages are mostly shorter; longer ones pass by them.
+const (
+	readBuffer  = 512
+	writeBuffer = 512
+)
+
+// takenConn keeps the connection that a handler takes over, to be able to cut it, and
+// gives it small buffers in place of those of net/http, 4 KiB each way.
 type takenConn struct {
 	http.ResponseWriter
 
-	mu   sync.Mutex
 	conn net.Conn
 }
 
 // Hijack is for websocket.Accept.
 func (t *takenConn) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	conn, buffers, err := http.NewResponseController(t.ResponseWriter).Hijack()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.conn = conn
-	return conn, buffers, err
-}
-
-func (t *takenConn) cut() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.conn != nil {
-		_ = t.conn.Close() // it may be closed already, which is as good
+	conn, old, err := http.NewResponseController(t.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
 	}
+	t.conn = conn
+	// What the client has sent with its handshake already is in the old buffer; Accept looks
+	// for it in the new one.
+	early := make([]byte, old.Reader.Buffered())
+	if _, err := io.ReadFull(old.Reader, early); err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
+	}
+	in := bufio.NewReaderSize(io.MultiReader(bytes.NewReader(early), conn), max(readBuffer, len(early)))
+	if _, err := in.Peek(len(early)); err != nil {
+		return nil, nil, errors.Join(err, conn.Close())
+	}
+	return conn, bufio.NewReadWriter(in, bufio.NewWriterSize(conn, writeBuffer)), nil
 }

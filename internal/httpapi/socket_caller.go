@@ -27,7 +27,7 @@ func (s *socket) initialise(ctx context.Context, m message) {
 	id, err := s.initialCaller(m)
 	var user string
 	if err == nil {
-		user, err = s.meet(limited, id)
+		user, err = s.meet(limited, id, s.seat)
 	}
 	if isRefusal(err) || errors.Is(err, errSeat) {
 		s.end(forbidden(err))
@@ -49,23 +49,6 @@ func (s *socket) initialCaller(m message) (auth.Identity, error) {
 		return auth.Identity{}, refusal("the credential of connection_init is another than that of the Authorization header")
 	}
 	return given, nil
-}
-
-// meet admits a caller and asks for his name, "" where nobody can tell. The socket counts
-// as his once he has a name, and as a stranger's before: made-up credentials have no share
-// of their own.
-func (s *socket) meet(ctx context.Context, id auth.Identity) (string, error) {
-	if err := s.callers.admit(ctx, id); err != nil {
-		return "", err
-	}
-	if s.userOf == nil || id.IsZero() {
-		return "", s.seat.move(id.Key())
-	}
-	user, err := s.userOf(ctx, id)
-	if err != nil {
-		return "", err
-	}
-	return user, s.seat.move(id.Key())
 }
 
 // answerPing answers a ping. One whose payload has a member authorization hands over
@@ -90,9 +73,9 @@ func (s *socket) answerPing(ctx context.Context, m message) {
 // takeOver puts a credential in place of the socket's. Every error closes the socket,
 // so that no client believes in one that does not count.
 func (s *socket) takeOver(ctx context.Context, given auth.Identity) error {
-	s.mu.Lock()
-	acknowledged, current, user := s.acknowledged, s.id, s.user
-	s.mu.Unlock()
+	s.who.mu.Lock()
+	acknowledged, current, user := s.who.acknowledged, s.who.id, s.who.user
+	s.who.mu.Unlock()
 	switch {
 	case !acknowledged:
 		return refusal("send the first credential with connection_init")
@@ -109,7 +92,7 @@ func (s *socket) takeOver(ctx context.Context, given auth.Identity) error {
 			return err
 		}
 	}
-	next, err := s.meet(ctx, given)
+	next, err := s.meet(ctx, given, s.seat)
 	switch {
 	case err != nil:
 		return err
@@ -122,52 +105,30 @@ func (s *socket) takeOver(ctx context.Context, given auth.Identity) error {
 
 // settle makes id the caller from now on.
 func (s *socket) settle(id auth.Identity, user string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.id, s.user, s.acknowledged = id, user, true
-}
-
-// followingContext is a context whose caller is the socket's at the time of asking. The
-// context of an event is made before the event is waited for, and meanwhile another
-// credential may be handed over.
-type followingContext struct {
-	context.Context //nolint:containedctx // it is one
-
-	socket *socket
-}
-
-func (s *socket) following(ctx context.Context) context.Context {
-	return followingContext{Context: ctx, socket: s}
-}
-
-// Value replaces the caller that ctx began with.
-func (c followingContext) Value(key any) any {
-	found := c.Context.Value(key)
-	if _, ok := found.(auth.Identity); ok {
-		return c.socket.caller()
-	}
-	return found
-}
-
-// checkAlive asks whether the caller's credential still counts.
-func (s *socket) checkAlive(ctx context.Context) {
-	id := s.caller()
-	if s.alive == nil || id.IsZero() {
-		return
-	}
-	limited, cancel := context.WithTimeout(ctx, callerTime)
-	defer cancel()
-	err := s.alive(limited, id)
-	// Another may have been handed over meanwhile; this one may end as it likes then.
-	if apierror.CodeOf(err) == apierror.Unauthenticated && s.caller().Key() == id.Key() {
-		s.end(closeWith(codeUnauthorize, "Unauthorized: "+publicMessage(err)))
-	}
+	s.who.mu.Lock()
+	defer s.who.mu.Unlock()
+	s.who.id, s.who.user, s.who.acknowledged = id, user, true
 }
 
 func (s *socket) caller() auth.Identity {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.id
+	s.who.mu.Lock()
+	defer s.who.mu.Unlock()
+	return s.who.id
+}
+
+func (s *socket) acknowledged() bool {
+	s.who.mu.Lock()
+	defer s.who.mu.Unlock()
+	return s.who.acknowledged
+}
+
+// check closes the socket when the caller's credential has ceased to count.
+func (s *socket) check(ctx context.Context) {
+	id := s.caller()
+	// Another may be handed over meanwhile; this one may end as it likes then.
+	if err := s.hasEnded(ctx, id); err != nil && s.caller().Key() == id.Key() {
+		s.end(closeWith(codeUnauthorize, "Unauthorized: "+publicMessage(err)))
+	}
 }
 
 // refusal is why a credential does not count, in words for the client.

@@ -166,6 +166,12 @@ func (c *socketClient) wantError(id, code, part string) {
 func (c *socketClient) wantClosed(code int, reason string) {
 	c.t.Helper()
 	text, err := c.read()
+	c.closedBy(text, err, code, reason)
+}
+
+// closedBy holds what was read against the end that is expected.
+func (c *socketClient) closedBy(text string, err error, code int, reason string) {
+	c.t.Helper()
 	var closed websocket.CloseError
 	if !errors.As(err, &closed) {
 		c.t.Fatalf("got %s, %v; want the socket closed with %d", text, err, code)

@@ -133,7 +133,7 @@ func TestSocketsAreBounded(t *testing.T) {
 		refused(header, http.StatusTooManyRequests)
 	}
 	open[3].send(`{"type":"connection_init","payload":{"authorization":"Bearer north"}}`)
-	open[3].wantClosed(4403, "too many sockets of this caller")
+	open[3].wantClosed(4403, "of this caller")
 	open[4].init(`{}`)
 	strangers := []*socketClient{b.dialUntil(t, nil), b.dialUntil(t, nil)} // both seats are free again
 	refused(nil, http.StatusTooManyRequests)

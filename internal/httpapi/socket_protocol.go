@@ -219,7 +219,8 @@ func pongMessage(payload json.RawMessage) []byte {
 	return envelope("", typePong, payload)
 }
 
-func nextMessage(id string, a *answer) ([]byte, error) {
+// next is for channel; a socket has no place for cursors outside of the payload.
+func (*socket) next(id string, a *answer, _ string) ([]byte, error) {
 	payload, err := a.encode()
 	if err != nil {
 		return nil, err
@@ -227,15 +228,15 @@ func nextMessage(id string, a *answer) ([]byte, error) {
 	return envelope(id, typeNext, bytes.TrimRight(payload, "\n")), nil
 }
 
-func errorMessage(id string, list gqlerror.List) ([]byte, error) {
-	payload, err := marshal(list)
-	if err != nil {
-		return nil, err
+// last is the message that ends the operation: error or complete, never both.
+func (*socket) last(id string, errs gqlerror.List) []byte {
+	if len(errs) > 0 {
+		if payload, err := marshal(errs); err == nil { // their extensions are ours
+			return envelope(id, typeError, payload)
+		}
 	}
-	return envelope(id, typeError, payload), nil
+	return envelope(id, typeComplete, nil)
 }
-
-func completeMessage(id string) []byte { return envelope(id, typeComplete, nil) }
 
 // envelope puts a payload that is JSON already into a message, without passing it
 // through an encoder again.

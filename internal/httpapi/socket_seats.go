@@ -7,10 +7,10 @@ import (
 	"erpgraph/internal/apierror"
 )
 
-// errSeat says that too many sockets are open.
+// errSeat says that too many sockets and streams are open.
 var errSeat = errors.New("no seat")
 
-// seats counts the open sockets, in all and of each caller.
+// seats counts the open sockets and streams, in all and of each caller.
 type seats struct {
 	all, each int
 
@@ -23,19 +23,19 @@ func newSeats(all, each int) *seats {
 	return &seats{all: all, each: each, byKey: make(map[string]int)}
 }
 
-// seat is the place of one socket. It is used by one goroutine.
+// seat is the place of one socket or stream. It is used by one goroutine.
 type seat struct {
 	seats *seats
 	key   string
 }
 
-// take counts a socket of the caller with this auth.Identity.Key. The error wraps
+// take counts a socket or stream of the caller with this auth.Identity.Key. The error wraps
 // errSeat: RATE_LIMITED, or UPSTREAM_UNAVAILABLE when nobody can have another.
 func (s *seats) take(key string) (*seat, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.taken >= s.all {
-		return nil, apierror.Wrap(apierror.UpstreamUnavailable, errSeat, "too many sockets are open; try again later")
+		return nil, apierror.Wrap(apierror.UpstreamUnavailable, errSeat, "too many sockets and streams are open; try again later")
 	}
 	if err := s.join(key); err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (s *seats) join(key string) error {
 		most = max(1, s.all/anonymousShare)
 	}
 	if s.byKey[key] >= most {
-		return apierror.Wrap(apierror.RateLimited, errSeat, "too many sockets of this caller are open; use one for many operations")
+		return apierror.Wrap(apierror.RateLimited, errSeat, "too many sockets or streams of this caller are open; use one for many operations")
 	}
 	s.byKey[key]++
 	return nil

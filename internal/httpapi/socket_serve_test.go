@@ -52,6 +52,60 @@ func TestServeDrainsSockets(t *testing.T) {
 	}
 }
 
+// TestServeDrainsStreams: the same for streams of events, which end without a complete, so
+// that their clients connect again.
+func TestServeDrainsStreams(t *testing.T) {
+	t.Parallel()
+	from, entered, leave := newSource(), make(chan struct{}), make(chan struct{})
+	b, stop, done := served(t, patience, map[string]resolver{
+		"changed": from.resolve,
+		"a": func(ctx context.Context, _ map[string]any) (any, error) {
+			close(entered)
+			<-leave
+			return "done", ctx.Err()
+		},
+	})
+	one, many := b.subscribe(t, "subscription { changed }", nil), b.reserve(t, nil)
+	await(t, from.begun)
+	all := many.open()
+	many.begin("s", "subscription { changed }")
+	await(t, from.begun)
+	many.begin("q", "{ a }")
+	await(t, entered)
+	stop()
+	one.wantEnd()
+	close(leave)
+	all.want("next", `{"id":"q","payload":{"data":{"a":"done"}}}`)
+	all.want("complete", `{"id":"q"}`)
+	all.wantEnd()
+	if err := await(t, done); err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+}
+
+// TestServeCutsStreams: what does not end while the server drains is cut.
+func TestServeCutsStreams(t *testing.T) {
+	t.Parallel()
+	entered, ended := make(chan struct{}), make(chan struct{})
+	b, stop, done := served(t, 20*time.Millisecond, map[string]resolver{"a": func(ctx context.Context, _ map[string]any) (any, error) {
+		close(entered)
+		<-ctx.Done()
+		close(ended)
+		return nil, ctx.Err()
+	}})
+	b.subscribe(t, "{ a }", nil)
+	await(t, entered)
+	stop()
+	if err := await(t, done); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Serve: %v, want the drain's deadline", err)
+	}
+	select {
+	case <-ended:
+	default:
+		t.Error("Serve returned before the stream's operation")
+	}
+}
+
 // TestServeCutsSockets: what does not end while the server drains is cut, and Serve waits
 // until it has ended.
 func TestServeCutsSockets(t *testing.T) {

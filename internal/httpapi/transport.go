@@ -23,10 +23,8 @@ const statusClientClosed = 499
 
 // transport serves GraphQL over HTTP: one operation for each POST or GET.
 type transport struct {
-	exec    *executor
-	callers *callers
-	limits  Limits
-	slots   *slots
+	*live
+
 	// uploads are the places of requests that carry files, which go to uploadDir.
 	uploads   *slots
 	uploadDir string
@@ -140,7 +138,7 @@ func (t *transport) execute(ctx context.Context, params *graphql.RawParams) (*an
 	}
 	if op.Operation.Operation == ast.Subscription {
 		return nil, &requestError{status: http.StatusBadRequest, err: apierror.New(apierror.BadUserInput,
-			"a subscription needs a stream; open a WebSocket here, subprotocol %s", subprotocol)}
+			"a subscription needs a stream; open a WebSocket here, subprotocol %s, or accept %s", subprotocol, eventStreamType)}
 	}
 	responses, ctx := t.exec.DispatchOperation(ctx, op)
 	response := responses(ctx)
@@ -184,6 +182,9 @@ func (t *transport) refusal(ctx context.Context, w http.ResponseWriter, err erro
 		}
 	case ctx.Err() != nil:
 		status = http.StatusServiceUnavailable
+	case errors.Is(err, errSeat):
+		status = apierror.CodeOf(err).HTTPStatus()
+		w.Header().Set("Retry-After", "1")
 	default:
 		status = apierror.CodeOf(err).HTTPStatus()
 	}
