@@ -205,6 +205,8 @@ type QueryResolver interface {
 	LinkOptions(ctx context.Context) (*engine.Result, error)
 	Search(ctx context.Context) (*engine.Result, error)
 	Me(ctx context.Context) (*engine.Result, error)
+	EventCursor(ctx context.Context) (*engine.Result, error)
+	DanglingLinks(ctx context.Context) (*engine.Result, error)
 	Address(ctx context.Context) (*engine.Result, error)
 	Addresses(ctx context.Context) (*engine.Result, error)
 	AddressesAggregate(ctx context.Context) (*engine.Result, error)
@@ -4653,6 +4655,52 @@ func (ec *executionContext) fieldContext_Query_me(_ context.Context, field graph
 	return graphql.NewScalarFieldContext("Query", field, true, true, "_Result")
 }
 
+func (ec *executionContext) _Query_eventCursor(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_eventCursor(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().EventCursor(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *engine.Result) graphql.Marshaler {
+			return ec.marshalN_Result2ᚖerpgraphᚋinternalᚋengineᚐResult(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_eventCursor(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Query", field, true, true, "_Result")
+}
+
+func (ec *executionContext) _Query_danglingLinks(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_danglingLinks(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().DanglingLinks(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *engine.Result) graphql.Marshaler {
+			return ec.marshalN_Result2ᚖerpgraphᚋinternalᚋengineᚐResult(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Query_danglingLinks(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Query", field, true, true, "_Result")
+}
+
 func (ec *executionContext) _Query_address(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -8515,6 +8563,18 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 				func(ctx context.Context) graphql.Marshaler {
 					return ec._Query_me(ctx, field)
 				})
+		case "eventCursor":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_eventCursor(ctx, field)
+				})
+		case "danglingLinks":
+			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
+				true, true,
+				func(ctx context.Context) graphql.Marshaler {
+					return ec._Query_danglingLinks(ctx, field)
+				})
 		case "address":
 			out.ResolveRootConcurrently(innerCtx, ec.OperationContext, i,
 				true, false,
@@ -9188,7 +9248,7 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 
 func (ec *executionContext) unmarshalN_Result2ᚖerpgraphᚋinternalᚋengineᚐResult(ctx context.Context, v any) (*engine.Result, error) {
 	var res = new(engine.Result)
-	err := res.UnmarshalGQL(v)
+	err := res.UnmarshalGQLContext(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -9197,7 +9257,7 @@ func (ec *executionContext) marshalN_Result2ᚖerpgraphᚋinternalᚋengineᚐRe
 		graphql.AddInvalidNullError(ctx, "_Result!")
 		return graphql.Null
 	}
-	return v
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 func (ec *executionContext) unmarshalO_Ref2ᚖerpgraphᚋinternalᚋengineᚐRef(ctx context.Context, v any) (*engine.Ref, error) {
@@ -9221,7 +9281,7 @@ func (ec *executionContext) unmarshalO_Result2ᚖerpgraphᚋinternalᚋengineᚐ
 		return nil, nil
 	}
 	var res = new(engine.Result)
-	err := res.UnmarshalGQL(v)
+	err := res.UnmarshalGQLContext(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -9229,7 +9289,7 @@ func (ec *executionContext) marshalO_Result2ᚖerpgraphᚋinternalᚋengineᚐRe
 	if v == nil {
 		return graphql.Null
 	}
-	return v
+	return graphql.WrapContextMarshaler(ctx, v)
 }
 
 // endregion ***************************** type.gotpl *****************************

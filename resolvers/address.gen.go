@@ -47,3 +47,13 @@ func (r *queryResolver) Addresses(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) AddressesAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// AddressChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) AddressChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// AddressesLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) AddressesLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -22,3 +22,13 @@ func (r *queryResolver) Bins(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) BinsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// BinChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) BinChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// BinsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) BinsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

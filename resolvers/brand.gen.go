@@ -47,3 +47,13 @@ func (r *queryResolver) Brands(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) BrandsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// BrandChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) BrandChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// BrandsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) BrandsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

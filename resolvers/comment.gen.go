@@ -42,3 +42,13 @@ func (r *queryResolver) Comments(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) CommentsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// CommentChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) CommentChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// CommentsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) CommentsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -47,3 +47,13 @@ func (r *queryResolver) Companies(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) CompaniesAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// CompanyChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) CompanyChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// CompaniesLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) CompaniesLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

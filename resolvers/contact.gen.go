@@ -47,3 +47,13 @@ func (r *queryResolver) Contacts(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) ContactsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// ContactChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ContactChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// ContactsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ContactsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -47,3 +47,13 @@ func (r *queryResolver) Currencies(ctx context.Context) (*engine.Result, error) 
 func (r *queryResolver) CurrenciesAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// CurrencyChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) CurrencyChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// CurrenciesLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) CurrenciesLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -47,3 +47,13 @@ func (r *queryResolver) Customers(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) CustomersAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// CustomerChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) CustomerChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// CustomersLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) CustomersLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

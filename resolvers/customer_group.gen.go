@@ -47,3 +47,13 @@ func (r *queryResolver) CustomerGroups(ctx context.Context) (*engine.Result, err
 func (r *queryResolver) CustomerGroupsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// CustomerGroupChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) CustomerGroupChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// CustomerGroupsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) CustomerGroupsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

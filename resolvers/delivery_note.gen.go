@@ -57,3 +57,13 @@ func (r *queryResolver) DeliveryNotes(ctx context.Context) (*engine.Result, erro
 func (r *queryResolver) DeliveryNotesAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// DeliveryNoteChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) DeliveryNoteChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// DeliveryNotesLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) DeliveryNotesLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

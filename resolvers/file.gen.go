@@ -32,3 +32,13 @@ func (r *queryResolver) Files(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) FilesAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// FileChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) FileChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// FilesLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) FilesLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -47,3 +47,13 @@ func (r *queryResolver) Issues(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) IssuesAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// IssueChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) IssueChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// IssuesLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) IssuesLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -47,3 +47,13 @@ func (r *queryResolver) Items(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) ItemsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// ItemChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ItemChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// ItemsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ItemsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -47,3 +47,13 @@ func (r *queryResolver) ItemGroups(ctx context.Context) (*engine.Result, error) 
 func (r *queryResolver) ItemGroupsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// ItemGroupChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ItemGroupChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// ItemGroupsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ItemGroupsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

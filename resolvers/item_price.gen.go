@@ -42,3 +42,13 @@ func (r *queryResolver) ItemPrices(ctx context.Context) (*engine.Result, error) 
 func (r *queryResolver) ItemPricesAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// ItemPriceChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ItemPriceChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// ItemPricesLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ItemPricesLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

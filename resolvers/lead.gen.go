@@ -47,3 +47,13 @@ func (r *queryResolver) Leads(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) LeadsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// LeadChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) LeadChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// LeadsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) LeadsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

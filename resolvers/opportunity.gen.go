@@ -47,3 +47,13 @@ func (r *queryResolver) Opportunities(ctx context.Context) (*engine.Result, erro
 func (r *queryResolver) OpportunitiesAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// OpportunityChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) OpportunityChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// OpportunitiesLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) OpportunitiesLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

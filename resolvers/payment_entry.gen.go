@@ -57,3 +57,13 @@ func (r *queryResolver) PaymentEntries(ctx context.Context) (*engine.Result, err
 func (r *queryResolver) PaymentEntriesAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// PaymentEntryChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) PaymentEntryChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// PaymentEntriesLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) PaymentEntriesLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -47,3 +47,13 @@ func (r *queryResolver) PriceLists(ctx context.Context) (*engine.Result, error) 
 func (r *queryResolver) PriceListsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// PriceListChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) PriceListChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// PriceListsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) PriceListsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

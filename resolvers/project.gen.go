@@ -47,3 +47,13 @@ func (r *queryResolver) Projects(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) ProjectsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// ProjectChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ProjectChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// ProjectsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ProjectsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

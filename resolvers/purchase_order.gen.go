@@ -57,3 +57,13 @@ func (r *queryResolver) PurchaseOrders(ctx context.Context) (*engine.Result, err
 func (r *queryResolver) PurchaseOrdersAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// PurchaseOrderChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) PurchaseOrderChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// PurchaseOrdersLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) PurchaseOrdersLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -57,3 +57,13 @@ func (r *queryResolver) Quotations(ctx context.Context) (*engine.Result, error) 
 func (r *queryResolver) QuotationsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// QuotationChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) QuotationChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// QuotationsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) QuotationsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -19,11 +19,14 @@ type Resolver struct {
 	Now func() time.Time
 }
 
-// Engine answers the root field that is being resolved in ctx.
+// Engine answers the root field or subscription that is being resolved in ctx.
 type Engine interface {
 	// Resolve gives the finished answer; nil stands for null. The error is already
 	// coded (package apierror).
 	Resolve(ctx context.Context) (*engine.Result, error)
+	// Subscribe begins a subscription. Its events come on the channel until it is closed:
+	// when ctx ends, or after an error that the engine has told the transport.
+	Subscribe(ctx context.Context) (<-chan *engine.Result, error)
 	// Writer gives a hand-written mutation the Writer of its caller.
 	Writer(ctx context.Context) (*write.Writer, error)
 	// Written is the answer of a hand-written mutation that shows what was written.

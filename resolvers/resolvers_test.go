@@ -10,6 +10,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/executor"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/go-cmp/cmp"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"erpgraph/graph"
@@ -33,6 +34,16 @@ func (n *nothing) Resolve(ctx context.Context) (*engine.Result, error) {
 	defer n.mu.Unlock()
 	n.asked = append(n.asked, graphql.GetFieldContext(ctx).Field.Name)
 	return nil, nil
+}
+
+// Subscribe begins a subscription that ends at once, and notes which it was.
+func (n *nothing) Subscribe(ctx context.Context) (<-chan *engine.Result, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.asked = append(n.asked, graphql.GetFieldContext(ctx).Field.Name)
+	events := make(chan *engine.Result)
+	close(events)
+	return events, nil
 }
 
 // execute runs a query through gqlgen, as the server does.
@@ -104,6 +115,33 @@ func TestExecutableSchema(t *testing.T) {
 	}
 	if len(stub.asked) != 2 {
 		t.Errorf("the engine was asked for %v", stub.asked)
+	}
+}
+
+// Every generated subscription is begun by the engine.
+func TestSubscriptions(t *testing.T) {
+	t.Parallel()
+	sdl, err := schema.Parse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stub := &nothing{}
+	exec := executor.New(graph.New(sdl, &resolvers.Resolver{Engine: stub, Now: time.Now}))
+	var want []string
+	for _, f := range sdl.Subscription.Fields {
+		want = append(want, f.Name)
+		ctx := graphql.StartOperationTrace(t.Context())
+		op, errs := exec.CreateOperationContext(ctx, &graphql.RawParams{Query: "subscription { " + f.Name + " { cursor } }"})
+		if errs != nil {
+			t.Fatal(errs)
+		}
+		run, ctx := exec.DispatchOperation(ctx, op)
+		if response := run(ctx); response != nil {
+			t.Errorf("%s: %s, %v after its end", f.Name, response.Data, response.Errors)
+		}
+	}
+	if diff := cmp.Diff(want, stub.asked); diff != "" {
+		t.Errorf("-SDL +engine:\n%s", diff)
 	}
 }
 

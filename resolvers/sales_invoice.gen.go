@@ -57,3 +57,13 @@ func (r *queryResolver) SalesInvoices(ctx context.Context) (*engine.Result, erro
 func (r *queryResolver) SalesInvoicesAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// SalesInvoiceChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) SalesInvoiceChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// SalesInvoicesLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) SalesInvoicesLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -57,3 +57,13 @@ func (r *queryResolver) SalesOrders(ctx context.Context) (*engine.Result, error)
 func (r *queryResolver) SalesOrdersAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// SalesOrderChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) SalesOrderChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// SalesOrdersLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) SalesOrdersLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

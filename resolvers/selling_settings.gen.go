@@ -17,3 +17,8 @@ func (r *mutationResolver) UpdateSellingSettings(ctx context.Context) (*engine.R
 func (r *queryResolver) SellingSettings(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// SellingSettingsChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) SellingSettingsChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -42,3 +42,13 @@ func (r *queryResolver) ServiceContracts(ctx context.Context) (*engine.Result, e
 func (r *queryResolver) ServiceContractsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// ServiceContractChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ServiceContractChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// ServiceContractsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ServiceContractsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

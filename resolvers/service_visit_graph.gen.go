@@ -42,3 +42,13 @@ func (r *queryResolver) ServiceVisits(ctx context.Context) (*engine.Result, erro
 func (r *queryResolver) ServiceVisitsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// ServiceVisitChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ServiceVisitChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// ServiceVisitsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ServiceVisitsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -42,3 +42,13 @@ func (r *queryResolver) ServiceVisitParts(ctx context.Context) (*engine.Result, 
 func (r *queryResolver) ServiceVisitPartsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// ServiceVisitPartChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ServiceVisitPartChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// ServiceVisitPartsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ServiceVisitPartsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -83,6 +83,8 @@ func (v *visits) tells(t *testing.T) string {
 
 func (v *visits) Resolve(context.Context) (*engine.Result, error) { return nil, nil }
 
+func (v *visits) Subscribe(context.Context) (<-chan *engine.Result, error) { return nil, nil }
+
 func (v *visits) Writer(context.Context) (*write.Writer, error) {
 	site := loaders.NewSite(func(context.Context) (*time.Location, error) { return time.UTC, nil })
 	set := loaders.NewSet(loaders.Config{Registry: v.reg, Upstream: v, Local: v.db, Callers: v, Site: site}, frappe.Credential{})

@@ -47,3 +47,13 @@ func (r *queryResolver) Suppliers(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) SuppliersAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// SupplierChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) SupplierChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// SuppliersLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) SuppliersLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

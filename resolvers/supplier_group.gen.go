@@ -47,3 +47,13 @@ func (r *queryResolver) SupplierGroups(ctx context.Context) (*engine.Result, err
 func (r *queryResolver) SupplierGroupsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// SupplierGroupChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) SupplierGroupChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// SupplierGroupsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) SupplierGroupsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

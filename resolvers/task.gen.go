@@ -42,3 +42,13 @@ func (r *queryResolver) Tasks(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) TasksAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// TaskChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) TaskChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// TasksLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) TasksLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

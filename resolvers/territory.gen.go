@@ -47,3 +47,13 @@ func (r *queryResolver) Territories(ctx context.Context) (*engine.Result, error)
 func (r *queryResolver) TerritoriesAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// TerritoryChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) TerritoryChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// TerritoriesLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) TerritoriesLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -42,3 +42,13 @@ func (r *queryResolver) ToDos(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) ToDosAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// ToDoChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ToDoChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// ToDosLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) ToDosLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

@@ -47,3 +47,13 @@ func (r *queryResolver) Uoms(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) UomsAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// UomChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) UomChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// UomsLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) UomsLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

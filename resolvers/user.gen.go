@@ -47,3 +47,13 @@ func (r *queryResolver) Users(ctx context.Context) (*engine.Result, error) {
 func (r *queryResolver) UsersAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// UserChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) UserChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// UsersLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) UsersLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

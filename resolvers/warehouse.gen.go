@@ -42,3 +42,13 @@ func (r *queryResolver) Warehouses(ctx context.Context) (*engine.Result, error) 
 func (r *queryResolver) WarehousesAggregate(ctx context.Context) (*engine.Result, error) {
 	return r.Engine.Resolve(ctx)
 }
+
+// WarehouseChanged is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) WarehouseChanged(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}
+
+// WarehousesLive is sent by the engine, all of each event's selection included.
+func (r *subscriptionResolver) WarehousesLive(ctx context.Context) (<-chan *engine.Result, error) {
+	return r.Engine.Subscribe(ctx)
+}

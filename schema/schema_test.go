@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -93,6 +94,48 @@ func TestDescriptorsAgreeWithMutations(t *testing.T) {
 		if f.Type.NonNull {
 			t.Errorf("%s is non-null: its failure would hide the mutations beside it", f.Name)
 		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-descriptors +SDL:\n%s", diff)
+	}
+}
+
+// The same of subscriptions: each has the arguments and the event of its kind of type.
+func TestDescriptorsAgreeWithSubscriptions(t *testing.T) {
+	t.Parallel()
+	sdl, err := schema.Parse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg, _, err := doctype.Load(schema.FS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"documentChanged": "(doctypes: [String!], after: String): DocumentChange!"}
+	for _, typ := range reg.Types() {
+		if typ.Source == doctype.Child {
+			continue
+		}
+		args := map[doctype.Source]string{
+			doctype.Upstream: "names: [String!], where: " + typ.Where() + ", ",
+			doctype.Local:    "ids: [ID!], where: " + typ.Where() + ", ",
+		}
+		want[typ.ChangedRoot()] = "(" + args[typ.Source] + "kinds: [ChangeKind!], after: String): " + typ.Change() + "!"
+		if typ.Listed() {
+			want[typ.LiveRoot()] = "(where: " + typ.Where() + ", orderBy: [" + typ.Order() + "!], first: Int): " + typ.ListChange() + "!"
+		}
+		document := sdl.Types[typ.Change()].Fields.ForName("document")
+		if document.Type.String() != typ.Name {
+			t.Errorf("%s.document is %s", typ.Change(), document.Type)
+		}
+	}
+	got := map[string]string{}
+	for _, f := range sdl.Subscription.Fields {
+		var args []string
+		for _, a := range f.Arguments {
+			args = append(args, a.Name+": "+a.Type.String())
+		}
+		got[f.Name] = "(" + strings.Join(args, ", ") + "): " + f.Type.String()
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-descriptors +SDL:\n%s", diff)

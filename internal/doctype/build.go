@@ -61,6 +61,7 @@ func Build(cfg *Config, facts []*Facts, local []*ast.Source) (*Registry, *Report
 		b.declare,
 		b.check,
 		func() error { return b.checkMutations(sdl) },
+		func() error { return b.checkSubscriptions(sdl) },
 	} {
 		if err := step(); err != nil {
 			return nil, nil, err
@@ -257,7 +258,7 @@ func reservedTypes() map[string]string {
 	for _, n := range []string{
 		"Query", "Mutation", "Subscription", "String", "Int", "Float", "Boolean", "ID",
 		"Decimal", "Date", "Time", "DateTime", "JSON", "URL", "Upload", "Node", "Document", "ForeignDocument",
-		"PageInfo", "OrderDirection", "AggregateOrderBy", "Timespan", "OnDelete", "LinkOption", "SearchHit", "Me",
+		"PageInfo", "OrderDirection", "AggregateOrderBy", "Timespan", "OnDelete", "ChangeKind", "DocumentChange", "DanglingLink", "LinkOption", "SearchHit", "Me",
 		"DocumentRows", "DocumentsOrder", "DeletePayload", "UploadPayload", "AttachTo", "WriteError", "WorkflowAction", "StringFilter", "LinkFilter", "TreeLinkFilter", "IntFilter",
 		"FloatFilter", "DecimalFilter", "DateFilter", "DateTimeFilter", "TimeFilter", "BooleanFilter", "IDFilter",
 	} {
@@ -268,7 +269,7 @@ func reservedTypes() map[string]string {
 
 func reservedRoots() map[string]string {
 	names := map[string]string{}
-	for _, n := range []string{"node", "nodes", "document", "documents", "linkOptions", "search", "me"} {
+	for _, n := range []string{"node", "nodes", "document", "documents", "linkOptions", "search", "me", "danglingLinks"} {
 		names[n] = schemaOwn
 	}
 	return names

@@ -1,5 +1,7 @@
 package doctype
 
+import "slices"
+
 // The names of the types that come with an object type. SDL, engine and introspection
 // meet in these, so they are made in one place.
 
@@ -60,14 +62,14 @@ func FilterName(enum string) string { return enum + "Filter" }
 func (t *Type) names() []string {
 	switch t.Source {
 	case Single:
-		return append([]string{t.Name}, t.writeNames()...)
+		return slices.Concat([]string{t.Name}, t.writeNames(), t.liveNames())
 	case Child:
 		return []string{t.Name, t.Where(), t.CreateInput(), t.UpdateInput()}
 	default:
-		return append([]string{
+		return slices.Concat([]string{
 			t.Name, t.Connection(), t.Edge(), t.Where(), t.Order(), t.OrderField(), t.GroupField(),
 			t.Aggregate(), t.AggregateKeys(), t.AggregateSum(), t.AggregateAverage(),
 			t.AggregateExtremes(), t.AggregateOrder(),
-		}, t.writeNames()...)
+		}, t.writeNames(), t.liveNames())
 	}
 }

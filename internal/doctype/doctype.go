@@ -72,14 +72,23 @@ type Field struct {
 	Long bool
 	// Required marks an upstream field that its DocType asks for (reqd).
 	Required bool
-	// OnDelete is what a local @link does when its document is deleted upstream:
-	// KEEP, CLEAR, DELETE or RESTRICT; "" for any other field.
+	// OnDelete is what a local @link does when what it leads to is deleted: one of the
+	// constants OnDelete…; "" for any other field.
 	OnDelete string
 	// Create and Update say whether the inputs of a new row and of a change have the field.
 	Create, Update InputUse
 	// Facts is what the site tells about the field; nil for standard and local fields.
 	Facts *FieldFacts
 }
+
+// What a local @link does when the document or row that it leads to is deleted. Between
+// local types the foreign key carries it out; of documents of ERPNext, package links does.
+const (
+	OnDeleteKeep     = "KEEP"     // the row keeps the link, which leads nowhere from then on
+	OnDeleteNull     = "NULL"     // the link becomes null
+	OnDeleteCascade  = "CASCADE"  // the row is deleted too
+	OnDeleteRestrict = "RESTRICT" // local: the deletion is refused; upstream: as KEEP
+)
 
 // Pair is one enum value: UPPER_SNAKE for GraphQL, the label as ERPNext stores it.
 type Pair struct{ Value, Label string }
@@ -151,11 +160,12 @@ type Registry struct {
 	methods []*Method
 	byKey   map[string]*Type
 	byName  map[string]*Type
+	links   map[string][]LocalLink // by Key of the target
 }
 
 // NewRegistry indexes types, in their order, and keeps the declared methods.
 func NewRegistry(types []*Type, methods ...*Method) *Registry {
-	r := &Registry{types: types, methods: methods, byKey: map[string]*Type{}, byName: map[string]*Type{}}
+	r := &Registry{types: types, methods: methods, byKey: map[string]*Type{}, byName: map[string]*Type{}, links: localLinks(types)}
 	for _, t := range types {
 		r.byKey[t.Key], r.byName[t.Name] = t, t
 		t.byName, t.byColumn, t.reverse = map[string]*Field{}, map[string]*Field{}, map[string]*Reverse{}

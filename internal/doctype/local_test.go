@@ -125,6 +125,12 @@ func TestBuildRefusesLocal(t *testing.T) {
 		typ("x: Int @link"):   "no document or local type",
 		typ("x: ID"):          "only id",
 
+		typ("x: Customer! @link(onDelete: NULL)"):    "x: @link(onDelete: NULL) on a field that is never null: make it Customer",
+		typ("x: A! @link(onDelete: NULL)"):           "on a field that is never null",
+		typ("x: Customer @link(onDelete: CLEAR)"):    "it is one of KEEP, NULL, CASCADE, RESTRICT",
+		typ("x: Customer @link(onDelete: null)"):     "it is one of",
+		typ("x: Customer @link(onDelete: \"NULL\")"): "it is one of",
+
 		typ("x: Int  y: Int @column(name: \"x\")"):                     "share the column",
 		typ("x: Int @column(name: \"x y\")"):                           "snake_case",
 		typ("x: [Customer!]! @reverse(field: \"y\")"):                  "@reverse belongs",
@@ -132,6 +138,8 @@ func TestBuildRefusesLocal(t *testing.T) {
 		typ("x: [A] @reverse(field: \"y\")"):                           "@reverse belongs",
 		typ("") + "\nextend type A { id: Int }":                        "already has",
 		typ("") + "\nextend type Customer { owner: Int }":              "already has",
+		typ("") + "\nextend type Subscription { asLive: Int! }":        "asLive is taken by A",
+		"extend type Subscription {\n documentChanged: Int!\n}":        ":2: Subscription.documentChanged is taken by the schema itself",
 		typ("") + "\nextend type A { x: Int @needs(fields: [\"y\"]) }": "no stored field",
 	} {
 		_, _, err := build(t, "doctypes: {Customer: {}}", []string{thing("Customer")}, sdl)

@@ -2,6 +2,7 @@ package doctype
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
 )
@@ -60,9 +61,17 @@ func (b *builder) localLink(t *Type, f *Field, def *ast.FieldDefinition, link *a
 	if target == nil || (target.Source != Upstream && target.Source != Local) {
 		return nil, at(def.Position, "%s.%s: @link to %s, which is no document or local type of the graph", t.Name, f.Name, f.GraphQLType)
 	}
-	f.Kind, f.Target = Link, target.Key
-	if f.OnDelete = argument(link, "onDelete"); f.OnDelete == "" {
-		f.OnDelete = "KEEP"
+	f.Kind, f.Target, f.OnDelete = Link, target.Key, OnDeleteKeep
+	if a := link.Arguments.ForName("onDelete"); a != nil {
+		f.OnDelete = a.Value.Raw
+		known := []string{OnDeleteKeep, OnDeleteNull, OnDeleteCascade, OnDeleteRestrict}
+		if a.Value.Kind != ast.EnumValue || !slices.Contains(known, f.OnDelete) {
+			return nil, at(link.Position, "%s.%s: @link(onDelete: %s): it is one of %s", t.Name, f.Name, a.Value, strings.Join(known, ", "))
+		}
+	}
+	if f.OnDelete == OnDeleteNull && f.NonNull {
+		return nil, at(link.Position, "%s.%s: @link(onDelete: NULL) on a field that is never null: make it %s, or choose KEEP or CASCADE",
+			t.Name, f.Name, f.GraphQLType)
 	}
 	return f, nil
 }

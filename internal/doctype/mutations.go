@@ -84,15 +84,5 @@ func (b *builder) checkMutations(doc *ast.SchemaDocument) error {
 			return err
 		}
 	}
-	for _, ext := range doc.Extensions {
-		if ext.Name != "Mutation" {
-			continue
-		}
-		for _, f := range ext.Fields {
-			if other, ok := roots[f.Name]; ok {
-				return at(f.Position, "Mutation.%s is taken by %s: choose another name", f.Name, other)
-			}
-		}
-	}
-	return nil
+	return checkExtension(doc, "Mutation", roots)
 }

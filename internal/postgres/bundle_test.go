@@ -99,7 +99,7 @@ func exampleTypes() (contract, visit, part *doctype.Type) {
 	visit.Writes = doctype.Writes{Create: true, Update: true, Delete: true, Modified: visit.Field("updatedAt")}
 	part.Writes = contract.Writes
 	for _, f := range []*doctype.Field{visit.Field("contract"), part.Field("visit")} {
-		f.OnDelete = "DELETE"
+		f.OnDelete = "CASCADE"
 	}
 	for _, t := range []*doctype.Type{contract, visit, part} {
 		for _, f := range t.Fields {

@@ -112,8 +112,8 @@ func checkDefault(t *doctype.Type, f *doctype.Field, col column) error {
 // deleteRules are what a foreign key does for each onDelete, in pg_constraint's letters,
 // and in words.
 var deleteRules = map[string]struct{ letters, words string }{
-	"DELETE":   {"c", "on delete cascade"},
-	"CLEAR":    {"n", "on delete set null"},
+	"CASCADE":  {"c", "on delete cascade"},
+	"NULL":     {"n", "on delete set null"},
 	"RESTRICT": {"ra", "on delete restrict"},
 	"KEEP":     {"", "no foreign key"},
 }

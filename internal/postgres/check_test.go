@@ -63,18 +63,18 @@ func TestCheckColumnsForWriting(t *testing.T) {
 		},
 		"DELETE without a key": {
 			"alter table service_visit drop constraint service_visit_contract_fkey", nil,
-			`ServiceVisit.contract is @link(onDelete: DELETE) in the schema, but column service_visit.contract has no foreign key to service_contract (wanted: on delete cascade)`,
+			`ServiceVisit.contract is @link(onDelete: CASCADE) in the schema, but column service_visit.contract has no foreign key to service_contract (wanted: on delete cascade)`,
 		},
-		"CLEAR, but cascade": {
-			"", onDelete("CLEAR"),
-			`ServiceVisit.contract is @link(onDelete: CLEAR) in the schema, but column service_visit.contract has the foreign key service_visit_contract_fkey with on delete cascade (wanted: on delete set null)`,
+		"NULL, but cascade": {
+			"", onDelete("NULL"),
+			`ServiceVisit.contract is @link(onDelete: NULL) in the schema, but column service_visit.contract has the foreign key service_visit_contract_fkey with on delete cascade (wanted: on delete set null)`,
 		},
 		"KEEP, but cascade": {
 			"", onDelete("KEEP"),
 			`ServiceVisit.contract is @link(onDelete: KEEP) in the schema, but column service_visit.contract has the foreign key service_visit_contract_fkey with on delete cascade (wanted: no foreign key)`,
 		},
 		"KEEP":      {"alter table service_visit drop constraint service_visit_contract_fkey", onDelete("KEEP"), ""},
-		"CLEAR":     {rekey + "on delete set null", onDelete("CLEAR"), ""},
+		"NULL":      {rekey + "on delete set null", onDelete("NULL"), ""},
 		"RESTRICT":  {rekey + "on delete restrict", onDelete("RESTRICT"), ""},
 		"no action": {rekey, onDelete("RESTRICT"), ""},
 		"RESTRICT, but default": {
@@ -83,11 +83,11 @@ func TestCheckColumnsForWriting(t *testing.T) {
 		},
 		"DELETE, but restrict": {
 			rekey + "on delete restrict", nil,
-			`ServiceVisit.contract is @link(onDelete: DELETE) in the schema, but column service_visit.contract has the foreign key service_visit_contract_fkey with on delete restrict (wanted: on delete cascade)`,
+			`ServiceVisit.contract is @link(onDelete: CASCADE) in the schema, but column service_visit.contract has the foreign key service_visit_contract_fkey with on delete restrict (wanted: on delete cascade)`,
 		},
 		"DELETE, but no action": {
 			rekey, nil,
-			`ServiceVisit.contract is @link(onDelete: DELETE) in the schema, but column service_visit.contract has the foreign key service_visit_contract_fkey with on delete no action (wanted: on delete cascade)`,
+			`ServiceVisit.contract is @link(onDelete: CASCADE) in the schema, but column service_visit.contract has the foreign key service_visit_contract_fkey with on delete no action (wanted: on delete cascade)`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -26,7 +26,7 @@ func FuzzBuild(f *testing.F) {
 		f.Add([]byte(seed), "3D", "3d", "Dynamic Link", "\u2028\n\n x", "3d_x")
 	}
 	var hand []*ast.Source
-	for _, name := range []string{"core.graphqls", "directives.graphqls", "filters.graphqls"} {
+	for _, name := range []string{"core.graphqls", "directives.graphqls", "events.graphqls", "filters.graphqls"} {
 		text, err := schema.FS.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)

@@ -122,7 +122,7 @@ func TestGenerateWritesAllOrNothing(t *testing.T) {
 func copySchema(t *testing.T, dir string, all bool) {
 	t.Helper()
 	root := os.DirFS("../../schema")
-	patterns := []string{"core.graphqls", "directives.graphqls", "filters.graphqls"}
+	patterns := []string{"core.graphqls", "directives.graphqls", "events.graphqls", "filters.graphqls"}
 	if all {
 		patterns = []string{"*.graphqls", "doctypes.yml", "erpnext/*", "app/*.graphqls", "app/generated/*"}
 	}

@@ -36,6 +36,9 @@ extend type Mutation {
   drop(id: ID!): DeletePayload
   tidy: Int
 }
+extend type Subscription {
+  ticks(every: Int!, of: [CustomerWhere!]): Part!
+}
 `
 
 // What gqlgen sees: engine roots without types and arguments, types of the graph with
@@ -94,6 +97,14 @@ type Query {
   customers: _Result!
   customersAggregate: _Result
 }
+type Subscription {
+  documentChanged: _Result!
+  ticks(every: Int!, of: [_Input!]): Part!
+  contractChanged: _Result!
+  contractsLive: _Result!
+  customerChanged: _Result!
+  customersLive: _Result!
+}
 type Summary {
   id: ID!
   parts: [Part!]
@@ -125,6 +136,9 @@ scalar Upload
 type DeletePayload { id: ID! }
 type WriteError { code: String! }
 type Mutation { uploadFile(file: Upload!): Node }
+enum ChangeKind { CREATED }
+type DocumentChange { document: Node }
+type Subscription { documentChanged(after: String): DocumentChange! }
 `
 
 const directivesSDL = `
@@ -171,6 +185,8 @@ func TestPruneRefusesReferences(t *testing.T) {
 		"extend type Customer { summary: Summary }\ntype Summary { best: Customer }",
 		"extend type Customer { either: Either }\nunion Either = Customer | Part\ntype Part { n: Int }",
 		"extend type Customer { page: CustomerConnection }",
+		"extend type Subscription { best: Customer }",
+		"extend type Subscription { mine: CustomerChange! }",
 	} {
 		if _, _, err := prune(t, sdl); !errors.Is(err, ErrReference) || !strings.Contains(err.Error(), "schema/app/app.graphqls:") {
 			t.Errorf("%s: %v", sdl, err)

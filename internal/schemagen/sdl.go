@@ -38,12 +38,16 @@ func SDL(r *doctype.Registry) (map[string][]byte, error) {
 			doc.Definitions = append(listTypes(r, t), writeTypes(r, t)...)
 			doc.Extensions = companions(r, t)
 		}
+		doc.Definitions = append(doc.Definitions, liveTypes(t)...)
 		doc.Definitions = append(doc.Definitions, enumTypes(t, filtered)...)
 		if roots := rootFields(t); len(roots) > 0 {
 			doc.Extensions = append(doc.Extensions, object("Query", "", roots))
 		}
 		if roots := mutationFields(t); len(roots) > 0 {
 			doc.Extensions = append(doc.Extensions, object("Mutation", "", roots))
+		}
+		if roots := liveFields(t); len(roots) > 0 {
+			doc.Extensions = append(doc.Extensions, object("Subscription", "", roots))
 		}
 		text, err := printStable(doc)
 		if err != nil {
