@@ -21,6 +21,9 @@ var builtins = map[string]func(*execution, graphql.CollectedField) (task, error)
 	"linkOptions": linkOptionsRoot,
 	"search":      searchRoot,
 	"me":          meRoot,
+
+	"danglingLinks": danglingRoot,
+	"eventCursor":   eventCursorRoot,
 }
 
 // nodeTask reads objects by global id.

@@ -40,6 +40,11 @@ type Config struct {
 	// DefaultPage and MaxPage bound the pages of lists; 0 means 20 and 500.
 	DefaultPage, MaxPage int
 	Logger               *slog.Logger
+	// Dangling gives links of local rows to documents that are gone, in a stable order after
+	// one of them (the zero Dangling: from the first). nil: none are known.
+	Dangling func(ctx context.Context, after Dangling, limit int) ([]Dangling, error)
+	// Live runs subscriptions; nil: there are none.
+	Live *LiveConfig
 }
 
 // CustomField runs a hand-written resolver of a generated type on one row; the
@@ -56,6 +61,9 @@ type Engine struct {
 	payloads map[string]*doctype.Type
 	rowLinks map[*doctype.Field]*doctype.Reverse // of local @reverse lists
 	custom   CustomField
+
+	subscriptions map[string]subscription
+	live          *live // nil: there are none
 }
 
 // New makes an Engine.
@@ -71,6 +79,10 @@ func New(cfg Config) *Engine {
 	}
 	cfg.Loaders.Registry = cfg.Registry
 	e := &Engine{cfg: cfg, registry: cfg.Registry, roots: rootsOf(cfg.Registry), rowLinks: map[*doctype.Field]*doctype.Reverse{}}
+	e.subscriptions = subscriptionsOf(cfg.Registry)
+	if cfg.Live != nil {
+		e.live = newLive(e, *cfg.Live)
+	}
 	e.mutations, e.payloads = e.mutationsOf(cfg.Registry), map[string]*doctype.Type{}
 	for _, t := range cfg.Registry.Types() {
 		e.payloads[t.Payload()] = t
@@ -139,6 +151,8 @@ type execution struct {
 	next *level
 	budget
 	loc func() *time.Location // asked when the first DateTime is written
+	// page is the list that a live list's window has read.
+	page *loaders.Page
 
 	mu     sync.Mutex
 	errs   []*located

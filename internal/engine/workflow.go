@@ -20,7 +20,7 @@ func (l *level) workflow(x *execution, owner *object, f *field) {
 				x.failOnce(err, place{owner: owner, field: f.Field, index: -1}, failure{field: f.Field, name: failureName(err, owner.name)})
 				return
 			}
-			owner.slots[f.slot].value = Result{json: x.workflowJSON(f, actions)}
+			owner.slots[f.slot].value = finished(x.workflowJSON(f, actions))
 		},
 	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
+	"erpgraph/internal/event"
 )
 
 // Change is a set of changes to rows of the custom app that are made together or not at
@@ -42,6 +43,18 @@ const (
 	change verb = "update"
 	remove verb = "delete"
 )
+
+// kind is what the log calls it.
+func (v verb) kind() event.Kind {
+	switch v {
+	case create:
+		return event.Created
+	case change:
+		return event.Updated
+	default:
+		return event.Deleted
+	}
+}
 
 // step is one row of a Change.
 type step struct {

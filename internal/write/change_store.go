@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"erpgraph/internal/apierror"
+	"erpgraph/internal/event"
 	"erpgraph/internal/postgres"
 )
 
@@ -15,7 +16,7 @@ func (c *Change) store(ctx context.Context, claimed *claim) (*Result, error) {
 	var lost *step
 	err := c.w.cfg.Local.InTx(ctx, func(ctx context.Context, tx *postgres.Tx) error {
 		lost = nil
-		t := transaction{tx: tx, through: map[string]string{}}
+		t := transaction{tx: tx, events: c.w.cfg.Events, through: map[string]string{}}
 		for _, s := range c.steps {
 			ok, err := t.make(ctx, s)
 			if err != nil {
@@ -31,7 +32,10 @@ func (c *Change) store(ctx context.Context, claimed *claim) (*Result, error) {
 				return err
 			}
 		}
-		return claimed.settleTx(ctx, tx, c.result())
+		if err := claimed.settleTx(ctx, tx, c.result()); err != nil {
+			return err
+		}
+		return c.w.cfg.logEvents(ctx, tx, t.logged)
 	})
 	switch {
 	case err == nil:
@@ -53,13 +57,16 @@ func (c *Change) store(ctx context.Context, claimed *claim) (*Result, error) {
 // transaction makes the steps of one attempt at a change. Package postgres may run it
 // again from the start.
 type transaction struct {
-	tx *postgres.Tx
+	tx     *postgres.Tx
+	events EventLog
+	// logged are the events of what was done.
+	logged []event.Event
 	// through is what earlier steps have put into the @access(through) link of a row.
 	through map[string]string
 }
 
 // make makes one step; false means that its row is no longer what was checked.
-func (t transaction) make(ctx context.Context, s *step) (bool, error) {
+func (t *transaction) make(ctx context.Context, s *step) (bool, error) {
 	values := make([]postgres.Value, len(s.cells))
 	for i, cell := range s.cells {
 		values[i] = postgres.Value{Field: cell.field, Value: cell.stored()}
@@ -73,7 +80,17 @@ func (t transaction) make(ctx context.Context, s *step) (bool, error) {
 	case change:
 		ok, err = t.tx.Update(ctx, s.typ, s.id, values, t.guard(s))
 	default:
+		var gone []event.Event
+		if t.events != nil {
+			if gone, err = t.events.Cascade(ctx, t.tx.SQL(), s.typ, s.id); err != nil {
+				return false, fmt.Errorf("look for the rows that go with it: %w", err)
+			}
+		}
 		ok, err = t.tx.Delete(ctx, s.typ, s.id, t.guard(s))
+		t.logged = append(t.logged, gone...)
+	}
+	if ok && err == nil {
+		t.logged = append(t.logged, localEvent(s.typ, s.id, s.verb.kind()))
 	}
 	if f := throughField(s.typ); f != nil && ok && err == nil {
 		for _, cell := range s.cells {
@@ -87,7 +104,7 @@ func (t transaction) make(ctx context.Context, s *step) (bool, error) {
 
 // guard holds a row to the link by which the caller was seen to see it, and to what the
 // client knows of it.
-func (t transaction) guard(s *step) postgres.Guard {
+func (t *transaction) guard(s *step) postgres.Guard {
 	g := postgres.Guard{Modified: s.ifModified}
 	if f := throughField(s.typ); f != nil {
 		g.Field, g.Value = f, s.through

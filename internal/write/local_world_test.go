@@ -41,13 +41,13 @@ type Contract implements Node @table(name: "service_contract") @access(read: ["S
 enum ContractStatus { DRAFT ACTIVE SUSPENDED ENDED }
 type Visit implements Node @table(name: "service_visit") @access(read: ["Sales User"], write: ["Sales User"], through: "contract") {
   id: ID!
-  contract: Contract! @link(onDelete: DELETE)
+  contract: Contract! @link(onDelete: CASCADE)
   technician: User! @link
   visitedAt: DateTime!
   status: VisitStatus! @default
   summary: String
   durationMinutes: Int
-  invoice: SalesInvoice @link(onDelete: CLEAR) @readOnly
+  invoice: SalesInvoice @link(onDelete: NULL) @readOnly
   invoiceState: InvoiceState @readOnly
   invoiceProblem: String @readOnly
   updatedAt: DateTime! @modified
@@ -56,7 +56,7 @@ enum VisitStatus { PLANNED DONE CANCELLED }
 enum InvoiceState { PENDING DONE FAILED }
 type Part implements Node @table(name: "service_visit_part") @access(read: ["Sales User"], write: ["Sales User"], through: "visit") {
   id: ID!
-  visit: Visit! @link(onDelete: DELETE)
+  visit: Visit! @link(onDelete: CASCADE)
   item: Item! @link
   qty: Float!
   rate: Decimal

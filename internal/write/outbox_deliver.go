@@ -12,6 +12,7 @@ import (
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
+	"erpgraph/internal/event"
 	"erpgraph/internal/postgres"
 	"erpgraph/loaders"
 )
@@ -316,8 +317,11 @@ func (d *delivery) settle(ctx context.Context, state postgres.OutboxState, out *
 			return d.lost(err)
 		}
 		// The row may be gone by now: the outbox is the record then.
-		_, err = tx.Update(ctx, d.subject, d.entry.SubjectID, d.followers(out), postgres.Guard{})
-		return err
+		there, err := tx.Update(ctx, d.subject, d.entry.SubjectID, d.followers(out), postgres.Guard{})
+		if err != nil || !there {
+			return err
+		}
+		return d.w.cfg.logEvents(ctx, tx, []event.Event{localEvent(d.subject, d.entry.SubjectID, event.Updated)})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("settle an outbox: %w", err)

@@ -52,7 +52,9 @@ type Config struct {
 	// Local is the app's database: rows, idempotency keys, outboxes. nil where there is none:
 	// local types and keys are then refused.
 	Local *postgres.DB
-	Site  *loaders.Site
+	// Events logs what is written to local rows; nil logs nothing.
+	Events EventLog
+	Site   *loaders.Site
 	// FilePath gives the path of a file ("/private/files/x") that is served under our own
 	// URL, so that what was read as a URL can be written back.
 	FilePath func(url string) (path string, ok bool)
