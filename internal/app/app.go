@@ -47,7 +47,11 @@ type App struct {
 	oauth    *oauth.Client
 	sessions *session.Manager
 	handler  http.Handler
+	events   *events
+	engine   *engine.Engine
 	migrated atomic.Bool
+	// tables is closed once the migrations have run.
+	tables chan struct{}
 	// reached tells that ERPNext has answered since the start.
 	reached atomic.Bool
 }
@@ -82,7 +86,7 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, opts Options) (*App,
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	a := &App{cfg: cfg, log: log, db: opts.DB}
+	a := &App{cfg: cfg, log: log, db: opts.DB, tables: make(chan struct{})}
 	var err error
 	if opts.Graph == nil {
 		if opts.Graph, err = builtIn(); err != nil {
@@ -102,7 +106,8 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, opts Options) (*App,
 			return nil, fmt.Errorf("open the database: %w", err)
 		}
 	}
-	if err := a.setUpCallers(opts); err != nil {
+	a.site = loaders.NewSite(a.frappe.TimeZone)
+	if err := errors.Join(a.setUpCallers(opts), a.setUpEvents(opts)); err != nil {
 		return nil, errors.Join(err, a.Close())
 	}
 	if err := a.assemble(opts); err != nil {
@@ -113,7 +118,6 @@ func New(ctx context.Context, cfg Config, log *slog.Logger, opts Options) (*App,
 
 // assemble wires engine, resolvers and HTTP.
 func (a *App) assemble(opts Options) error {
-	a.site = loaders.NewSite(a.frappe.TimeZone)
 	e := engine.New(engine.Config{
 		Registry: a.registry,
 		Loaders: loaders.Config{
@@ -123,14 +127,17 @@ func (a *App) assemble(opts Options) error {
 		Writers: write.New(write.Config{
 			Registry: a.registry, Upstream: a.frappe, Local: a.db, Site: a.site, FilePath: a.cfg.filePath,
 			Lease: a.cfg.OperationTimeout + a.cfg.UpstreamTimeout, Now: opts.Now, Logger: a.log, AfterCall: opts.AfterWrite,
-			Busy: a.cfg.UpstreamBusy,
+			Busy: a.cfg.UpstreamBusy, Events: eventLog{a.events.log, a.events.keeper},
 		}),
+		Live:           a.live(),
+		Dangling:       a.dangling,
 		IdempotencyKey: httpapi.IdempotencyKey,
 		Credential:     credential,
 		FileURL:        a.cfg.fileURL,
 		MaxPage:        a.cfg.MaxPage,
 		Logger:         a.log,
 	})
+	a.engine = e
 	executable, err := opts.Graph.Executable(e, opts)
 	if err != nil {
 		return err
@@ -146,6 +153,7 @@ func (a *App) assemble(opts Options) error {
 			BodyBytes: a.cfg.MaxBody, Depth: a.cfg.MaxDepth, Cost: a.cfg.MaxCost, Time: a.cfg.OperationTimeout,
 			UploadBytes: a.cfg.MaxUpload,
 			SocketCheck: opts.SocketCheck,
+			Sockets:     a.cfg.MaxSockets, SocketsPerCaller: a.cfg.MaxSocketsPerCaller, SocketLifetime: a.cfg.SocketLifetime,
 		},
 		Hooks: httpapi.Hooks{
 			AroundResponses: func(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
@@ -167,6 +175,7 @@ func (a *App) assemble(opts Options) error {
 		Origins:      a.cfg.Origins,
 		PublicURL:    a.cfg.PublicURL,
 		Playground:   playground,
+		Webhooks:     a.webhooks(),
 		Files:        fileHandler(a.frappe, a.callers.Forget),
 		Ready: []httpapi.ReadyCheck{
 			{Name: "postgres", Required: true, Check: a.checkPostgres},
@@ -206,7 +215,9 @@ func (a *App) Migrate(ctx context.Context) error {
 	if err := a.db.CheckColumns(ctx, local); err != nil {
 		return fmt.Errorf("compare local types with the database: %w", err)
 	}
-	a.migrated.Store(true)
+	if !a.migrated.Swap(true) {
+		close(a.tables)
+	}
 	return nil
 }
 
@@ -217,6 +228,7 @@ func (a *App) Run(ctx context.Context, listener net.Listener) error {
 	group.Go(func() error { return a.prepare(ctx) })
 	group.Go(func() error { return httpapi.Serve(ctx, listener, a.handler, drainTime, a.log) })
 	group.Go(func() error { return a.forgetKeys(ctx) })
+	group.Go(func() error { return a.runEvents(ctx) })
 	if a.sessions != nil {
 		group.Go(func() error { return a.sessions.Run(ctx) })
 	}
@@ -305,6 +317,9 @@ func (a *App) checkStart(context.Context) error {
 
 // Close ends what New opened.
 func (a *App) Close() error {
+	if a.engine != nil {
+		a.engine.Close()
+	}
 	if a.sessions != nil {
 		a.sessions.Close() // a refresh under way has yet to be written
 	}

@@ -38,6 +38,11 @@ type Config struct {
 	// Origins are the foreign pages that may read answers with their user's session.
 	Origins []string `name:"cors-origins" env:"CORS_ORIGINS" sep:"," help:"Origins of browser apps on other hosts that may call the graph, such as https://app.example.com, separated by commas. Default: none."`
 
+	WebhookSecrets []string      `name:"erpnext-webhook-secrets" env:"ERPNEXT_WEBHOOK_SECRETS" sep:"," help:"Secrets of the site's Webhooks, separated by commas, the newest first; erpgraph setup makes them. Default: none, and every webhook is refused."`
+	EventRetention time.Duration `name:"event-retention" env:"EVENT_RETENTION" default:"72h" help:"How long the event log keeps what changed: a client that was away for longer has to read anew."`
+	EventRows      int64         `name:"event-rows" env:"EVENT_ROWS" default:"1000000" help:"How many events the log keeps at most."`
+	CatchupEvery   time.Duration `name:"catchup-interval" env:"CATCHUP_INTERVAL" default:"1m" help:"How often ERPNext is asked for changes that no webhook told of. It needs ERPNEXT_SERVICE_KEY."`
+
 	Introspection bool `name:"introspection" env:"INTROSPECTION" help:"Let clients ask for the schema (GraphiQL and code generators need it)."`
 
 	MaxUpstream      int           `name:"max-upstream" env:"MAX_UPSTREAM" default:"8" help:"Calls to ERPNext at the same time, for this process. ERPNext has few workers."`
@@ -50,7 +55,11 @@ type Config struct {
 	MaxDepth         int           `name:"max-depth" env:"MAX_DEPTH" default:"15" help:"How deep the fields of an operation may nest."`
 	MaxBody          int64         `name:"max-body" env:"MAX_BODY" default:"1048576" help:"Largest request body in bytes."`
 
-	MaxUpload int64  `name:"max-upload" env:"MAX_UPLOAD" default:"134217728" help:"Largest request with files in bytes. ERPNext has a limit of its own (max_file_size)."`
+	MaxUpload           int64         `name:"max-upload" env:"MAX_UPLOAD" default:"134217728" help:"Largest request with files in bytes. ERPNext has a limit of its own (max_file_size)."`
+	MaxSockets          int           `name:"max-sockets" env:"MAX_SOCKETS" default:"10000" help:"Open WebSockets and event streams of this process."`
+	MaxSocketsPerCaller int           `name:"max-sockets-per-caller" env:"MAX_SOCKETS_PER_CALLER" default:"200" help:"Those of one credential."`
+	SocketLifetime      time.Duration `name:"socket-lifetime" env:"SOCKET_LIFETIME" default:"12h" help:"How long a WebSocket or event stream may stay open; clients come back with their cursor."`
+
 	UploadDir string `name:"upload-dir" env:"UPLOAD_DIR" help:"Where files wait on their way to ERPNext, for a moment. Default: the system's folder for temporary files."`
 
 	LogFormat string `name:"log-format" env:"LOG_FORMAT" default:"text" enum:"text,json" help:"Log lines as text or json."`

@@ -13,6 +13,9 @@ import (
 	"erpgraph/internal/setup"
 )
 
+// webhookPath is where the door (package httpapi) takes what ERPNext sends.
+const webhookPath = "/webhooks/erpnext"
+
 // setupConfig is the command line of `setup`.
 type setupConfig struct {
 	ERPNextURL string `name:"erpnext-url" env:"ERPNEXT_URL" help:"The ERPNext site, such as https://erp.example.com. Required."`
@@ -24,11 +27,18 @@ type setupConfig struct {
 	Trusted      bool     `name:"trusted" help:"Let users in without asking them to allow it."`
 	AllowedRoles []string `name:"allowed-role" sep:"none" help:"A role whose users may sign in; may be given several times. Default: the site's choice, Desk User for a new client."`
 
-	WriteEnv    string `name:"write-env" placeholder:"FILE" help:"Keep the settings for serve in this file, readable by its owner only; its other lines stay. Default: they are printed."`
+	WriteEnv            string `name:"write-env" placeholder:"FILE" help:"Keep the settings for serve in this file, readable by its owner only; its other lines stay. Default: they are printed."`
+	Webhooks            bool   `name:"webhooks" default:"true" negatable:"" help:"Keep the Webhooks by which ERPNext tells erpgraph of changes."`
+	WebhookURL          string `name:"webhook-url" env:"WEBHOOK_URL" help:"Where ERPNext reaches erpgraph, such as http://erpgraph:8080/webhooks/erpnext. Default: /webhooks/erpnext below the public URL."`
+	WebhookSecrets      string `name:"erpnext-webhook-secrets" env:"ERPNEXT_WEBHOOK_SECRETS" help:"Secrets of Webhooks in use already, separated by commas, the newest first. Default: those of the file, else a new one."`
+	RotateWebhookSecret bool   `name:"rotate-webhook-secret" help:"Give all Webhooks a new secret; the old one stays in the list until you drop it."`
+
+	Check bool `name:"check" help:"Change nothing, but try whether events come: make a ToDo, wait for its event, and delete it."`
+
 	SessionKeys string `name:"session-keys" env:"SESSION_KEYS" help:"Keys of sessions in use already. Default: those of the file, else a new one."`
 
 	DryRun bool `name:"dry-run" help:"Only show what would change."`
-	Remove bool `name:"remove" help:"Take the OAuth Client back; all who signed in by it are signed out."`
+	Remove bool `name:"remove" help:"Take the OAuth Client and the Webhooks back; all who signed in by it are signed out."`
 }
 
 // runSetup sets up the site for serve, or takes that back.
@@ -51,6 +61,10 @@ func runSetup(ctx context.Context, cfg setupConfig, stdout, stderr io.Writer) er
 			return &SettingError{"ERPNEXT_ADMIN_KEY", "must be key:secret, as ERPNext shows them when it makes an API key"}
 		}
 	}
+	graph, err := builtIn()
+	if err != nil {
+		return err
+	}
 	// Failures are told by the errors; Frappe's tracebacks may hold tokens.
 	client, err := frappe.New(frappe.Config{BaseURL: cfg.ERPNextURL, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -60,9 +74,21 @@ func runSetup(ctx context.Context, cfg setupConfig, stdout, stderr io.Writer) er
 	return setupError(setup.Run(ctx, setup.Options{
 		Upstream: client, Credential: admin, ERPNextURL: cfg.ERPNextURL, PublicURL: cfg.PublicURL, CallbackPath: session.CallbackPath,
 		AppName: cfg.AppName, ClientID: cfg.ClientID, Trusted: cfg.Trusted, AllowedRoles: cfg.AllowedRoles,
+		Webhooks: cfg.Webhooks, WebhookURL: cfg.WebhookURL, WebhookPath: webhookPath, Watched: watchedDocTypes(graph),
+		WebhookSecrets: cfg.WebhookSecrets, RotateWebhookSecret: cfg.RotateWebhookSecret, Check: cfg.Check,
 		EnvFile: cfg.WriteEnv, SessionKeys: cfg.SessionKeys, DryRun: cfg.DryRun, Remove: cfg.Remove,
 		Settings: stdout, Terminal: isTerminal(stdout), Messages: stderr,
 	}))
+}
+
+// watchedDocTypes are those that setup keeps Webhooks for.
+func watchedDocTypes(graph *Graph) []setup.WatchedDocType {
+	watched := graph.Registry.Watched()
+	out := make([]setup.WatchedDocType, len(watched))
+	for i, w := range watched {
+		out[i] = setup.WatchedDocType{Name: w.Name, Submittable: w.Submittable, Single: w.Single}
+	}
+	return out
 }
 
 // setupError names the setting of this program that mends an error, where one does.

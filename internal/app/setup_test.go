@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,6 +45,8 @@ func TestSetupCommand(t *testing.T) {
 		"upper case":                {"--public-url", "https://Graph.example.com", "PUBLIC_URL"},
 		"the scheme's own port":     {"--public-url", "https://graph.example.com:443", "PUBLIC_URL"},
 		"a path":                    {"--public-url", "https://graph.example.com/graph", "PUBLIC_URL"},
+		"an address without path":   {"--webhook-url", "http://erpgraph:8080", "--webhook-url"},
+		"an empty webhook secret":   {"--erpnext-webhook-secrets", "a,", "ERPNEXT_WEBHOOK_SECRETS"},
 		"bad session key":           {"--session-keys", "c2hvcnQ=", "SESSION_KEYS"},
 		"a session key, not base64": {"--session-keys", "$(id)", "SESSION_KEYS"},
 	} {
@@ -54,7 +57,7 @@ func TestSetupCommand(t *testing.T) {
 	if _, told := run(0, "--admin-key", "admin:demo", "--dry-run"); !strings.Contains(told, `redirect_uris: "https://graph.example.com`+session.CallbackPath+`"`) {
 		t.Errorf("--dry-run told:\n%s", told)
 	}
-	if _, err := os.Stat(file); err == nil || len(site.Names("OAuth Client")) != clients {
+	if _, err := os.Stat(file); err == nil || len(site.Names("OAuth Client")) != clients || len(site.Names("Webhook")) != 0 {
 		t.Error("--dry-run changed something")
 	}
 	_, told := run(0, "--admin-key", "admin:demo")
@@ -66,10 +69,13 @@ func TestSetupCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"ERPNEXT_URL=", "PUBLIC_URL=", "ERPNEXT_OAUTH_CLIENT_ID=", "ERPNEXT_OAUTH_CLIENT_SECRET=", "SESSION_KEYS="} {
+	for _, name := range []string{"ERPNEXT_URL=", "PUBLIC_URL=", "ERPNEXT_OAUTH_CLIENT_ID=", "ERPNEXT_OAUTH_CLIENT_SECRET=", "SESSION_KEYS=", "ERPNEXT_WEBHOOK_SECRETS="} {
 		if !strings.Contains(string(first), name) {
 			t.Errorf("the file lacks %s", name)
 		}
+	}
+	if names := site.Names("Webhook"); !slices.Contains(names, "erpgraph Sales Order on_change") || len(names) < 60 {
+		t.Errorf("%d Webhooks: %q", len(names), names)
 	}
 	site.ResetCalls()
 	_, told = run(0, "--admin-key", "admin:demo")
@@ -90,5 +96,8 @@ func TestSetupCommand(t *testing.T) {
 	run(0, "--admin-key", "admin:demo", "--remove")
 	if n := len(site.Names("OAuth Client")); n != clients {
 		t.Errorf("%d clients are left, want %d", n, clients)
+	}
+	if names := site.Names("Webhook"); len(names) != 0 {
+		t.Errorf("the Webhooks %q are left", names)
 	}
 }

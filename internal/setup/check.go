@@ -42,8 +42,8 @@ func (o *Options) check() error {
 			return err
 		}
 	}
-	if o.Remove {
-		return nil // no address is written
+	if err := o.checkWebhooks(); err != nil || o.Remove || o.Check {
+		return err // no other address is written
 	}
 	if err := checkPublicURL(o.PublicURL); err != nil {
 		return err
@@ -56,13 +56,40 @@ func (o *Options) check() error {
 	return nil
 }
 
+// checkWebhooks holds the address of Webhooks to what ERPNext can send to. It may well be
+// http, inside of a network: what is sent is signed, and no secret.
+func (o *Options) checkWebhooks() error {
+	const option = "--webhook-url"
+	if o.Check && o.Await == nil {
+		return &OptionError{"--check", "needs DATABASE_URL, to see the event log"}
+	}
+	if o.WebhookURL == "" {
+		return nil
+	}
+	u, err := url.Parse(o.WebhookURL)
+	switch {
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
+		return &OptionError{option, "must be an address that begins with http:// or https://"}
+	case u.User != nil:
+		return &OptionError{option, "must not contain a user or password"}
+	case u.Path == "" || u.Path == "/":
+		return &OptionError{option, "must be the whole address, such as http://erpgraph:8080" + o.WebhookPath}
+	case u.RawQuery != "", u.ForceQuery, strings.ContainsAny(o.WebhookURL, "#<>{} \t\r\n"):
+		return &OptionError{option, "must be an address without a query"}
+	}
+	return nil
+}
+
+// maxNameLength is the length of names in characters (varchar(140)).
+const maxNameLength = 140
+
 // checkName holds a name to what Frappe keeps as it came: trimmed, one line, and as long
 // as its columns.
 func checkName(option, name string) error {
 	switch {
 	case name == "":
 		return &OptionError{option, "can't be empty"}
-	case len([]rune(name)) > 140, strings.TrimSpace(name) != name, strings.ContainsFunc(name, unicode.IsControl), strings.ContainsAny(name, "<>"):
+	case len([]rune(name)) > maxNameLength, strings.TrimSpace(name) != name, strings.ContainsFunc(name, unicode.IsControl), strings.ContainsAny(name, "<>"):
 		return &OptionError{option, fmt.Sprintf("can't be used: %.200q", name)}
 	}
 	return nil
@@ -108,7 +135,7 @@ func (s site) checkAdmin(ctx context.Context) (user string, err error) {
 		return "", reachError(err)
 	}
 	if !slices.Contains(roles, role) {
-		return "", &OptionError{adminKey, fmt.Sprintf("is the key of %q, who is not a %s; only they may change OAuth Clients", user, role)}
+		return "", &OptionError{adminKey, fmt.Sprintf("is the key of %q, who is not a %s; only they may change OAuth Clients and Webhooks", user, role)}
 	}
 	return user, nil
 }

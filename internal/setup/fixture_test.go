@@ -178,9 +178,11 @@ func (b *bundle) secrets(t *testing.T, o setup.Options) []string {
 	secrets = append(secrets, b.site.Names("OAuth Bearer Token")...)
 	secrets = append(secrets, b.site.Names("OAuth Authorization Code")...)
 	if data, err := os.ReadFile(o.EnvFile); err == nil {
-		for _, name := range []string{"SESSION_KEYS", "ERPNEXT_OAUTH_CLIENT_SECRET"} {
-			if value := setting(string(data), name); value != "" {
-				secrets = append(secrets, value)
+		for _, name := range []string{"SESSION_KEYS", "ERPNEXT_OAUTH_CLIENT_SECRET", "ERPNEXT_WEBHOOK_SECRETS"} {
+			for value := range strings.SplitSeq(setting(string(data), name), ",") {
+				if value != "" {
+					secrets = append(secrets, value)
+				}
 			}
 		}
 	}

@@ -21,7 +21,7 @@ func (r report) linef(format string, args ...any) { fmt.Fprintf(r.w, format+"\n"
 func (r report) begin(site, user string) {
 	r.linef("%s, as %q", site, user)
 	if u, err := url.Parse(site); err == nil && u.Scheme == "http" && !origin.IsLoopback(u.Hostname()) {
-		r.linef("warning: over http the administrator's key and the client's secret can be read on the way; use https")
+		r.linef("warning: over http the administrator's key and all secrets can be read on the way; use https")
 	}
 }
 

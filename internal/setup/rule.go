@@ -62,6 +62,23 @@ func checked(value jsontext.Value) bool {
 	return string(value) == "true" || (err == nil && n != 0)
 }
 
+// numberIs is a field that holds exactly this whole number.
+type numberIs int
+
+// mend wants the number, however it is written.
+func (r numberIs) mend(current jsontext.Value) (any, bool) {
+	n, err := strconv.ParseFloat(string(current), 64)
+	return int(r), err != nil || n != float64(r)
+}
+
+// show writes the number, and quotes what is none.
+func (numberIs) show(value jsontext.Value) string {
+	if value.Kind() == '0' {
+		return string(value)
+	}
+	return quoted(text(value))
+}
+
 // hasWord is a text of words between single blanks, this one among them. The other words are
 // somebody else's, and stay.
 type hasWord string

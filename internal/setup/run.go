@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"time"
 
 	"erpgraph/internal/frappe"
 )
@@ -38,7 +39,26 @@ type Options struct {
 	// not looked into here.
 	SessionKeys string
 
-	// DryRun only tells what would be done. Remove takes the client back.
+	// Webhooks keeps the Webhooks by which ERPNext tells of changes to Watched. They send to
+	// WebhookURL, where ERPNext reaches erpgraph; "" is WebhookPath below PublicURL, and no
+	// Webhooks where that is of use on this machine only and the site is on another.
+	Webhooks                bool
+	WebhookURL, WebhookPath string
+	Watched                 []WatchedDocType
+	// WebhookSecrets are those in use already, if any, for settings that have none: between
+	// commas, newest first. RotateWebhookSecret makes a new one for all Webhooks.
+	WebhookSecrets      string
+	RotateWebhookSecret bool
+
+	// Check sets nothing up, but tries a Webhook: it makes a ToDo, waits until Await knows
+	// of it, for CheckTime at most (0 means 30 s), and deletes it.
+	Check     bool
+	CheckTime time.Duration
+	// Await waits until the event log has a document, and gives when it was logged. Its
+	// error is that of ctx when it never comes.
+	Await func(ctx context.Context, doctype, name string) (time.Time, error)
+
+	// DryRun only tells what would be done. Remove takes the client and the Webhooks back.
 	DryRun, Remove bool
 
 	// Settings gets the settings and nothing else. Terminal tells that a person sees it.
@@ -55,6 +75,7 @@ const (
 	settingSite   = "ERPNEXT_URL"
 	settingPublic = "PUBLIC_URL"
 	settingKeys   = "SESSION_KEYS"
+	settingHooks  = "ERPNEXT_WEBHOOK_SECRETS"
 )
 
 // Run sets the site up, or takes it back. Errors that a person can mend by other options
@@ -77,7 +98,10 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	r.report.begin(o.ERPNextURL, user)
-	if o.Remove {
+	switch {
+	case o.Check:
+		return r.try(ctx, user)
+	case o.Remove:
 		return r.remove(ctx)
 	}
 	return r.setUp(ctx)
@@ -98,8 +122,12 @@ func (r *run) setUp(ctx context.Context) error {
 		return err
 	}
 	r.report.change(change)
+	hooks, err := r.planWebhooks(ctx)
+	if err != nil {
+		return err
+	}
 	if r.DryRun {
-		return r.foretell(change)
+		return r.foretell(change, hooks)
 	}
 	client, err := r.site.apply(ctx, change)
 	if err != nil {
@@ -108,24 +136,28 @@ func (r *run) setUp(ctx context.Context) error {
 	if !change.empty() {
 		r.report.written(change.document, clientID(client))
 	}
-	settings, err := r.settings(clientID(client), clientSecret(client))
+	settings, err := r.settings(clientID(client), clientSecret(client), hooks)
 	if err != nil {
 		return err
 	}
+	keep := r.print
 	if r.env != nil {
-		return r.store(settings)
+		keep = r.store
 	}
-	return r.print(settings)
+	if err := keep(settings); err != nil {
+		return err
+	}
+	return r.writeWebhooks(ctx, hooks)
 }
 
 // foretell ends a dry run.
-func (r *run) foretell(change change) error {
+func (r *run) foretell(change change, hooks *hooks) error {
 	if r.env != nil {
 		id, secret := clientID(change.current), clientSecret(change.current)
 		if change.name == "" {
 			id, secret = "new", "new"
 		}
-		settings, err := r.settings(id, secret)
+		settings, err := r.settings(id, secret, hooks)
 		if err != nil {
 			return err
 		}
@@ -137,7 +169,7 @@ func (r *run) foretell(change change) error {
 
 // settings are those of `serve`. A key for sessions is made once: a new one would end
 // all sessions.
-func (r *run) settings(id, secret string) ([]setting, error) {
+func (r *run) settings(id, secret string, hooks *hooks) ([]setting, error) {
 	if secret == "" {
 		return nil, fmt.Errorf("the site does not tell the secret of the OAuth Client %q; a customization there may hide the field client_secret", id)
 	}
@@ -159,6 +191,9 @@ func (r *run) settings(id, secret string) ([]setting, error) {
 		if !plainValue(s.value) {
 			return nil, fmt.Errorf("%s of the OAuth Client has characters that not every reader of a file of settings takes as they are; give the client another on the site", s.name)
 		}
+	}
+	if hooks != nil {
+		settings = append(settings, hooks.setting())
 	}
 	return settings, nil
 }
@@ -218,8 +253,12 @@ func (r *run) print(settings []setting) error {
 	return nil
 }
 
-// remove takes the client back, and its settings out of the file.
+// remove takes Webhooks and client back, and their settings out of the file.
 func (r *run) remove(ctx context.Context) error {
+	all, err := r.removeWebhooks(ctx)
+	if err != nil {
+		return err
+	}
 	removal, err := r.site.removal(ctx, oauthClient(&r.Options))
 	if err != nil {
 		return err
@@ -233,7 +272,7 @@ func (r *run) remove(ctx context.Context) error {
 		}
 	}
 	if r.env != nil {
-		if err := r.forget(ctx, removal.name); err != nil {
+		if err := r.forget(ctx, removal.name, all); err != nil {
 			return err
 		}
 	}
@@ -241,9 +280,9 @@ func (r *run) remove(ctx context.Context) error {
 	return nil
 }
 
-// forget drops the settings of the removed client. Those of another client or another
-// site are in use, and stay.
-func (r *run) forget(ctx context.Context, removed string) error {
+// forget drops the settings of the removed client and, if all of them went, of the
+// Webhooks. Those of another client or another site are in use, and stay.
+func (r *run) forget(ctx context.Context, removed string, hooksToo bool) error {
 	id, site := r.env.get(settingID), r.env.get(settingSite)
 	if id != "" && id != removed {
 		others, err := r.site.find(ctx, document{docType: doctypeClient, name: id})
@@ -256,7 +295,11 @@ func (r *run) forget(ctx context.Context, removed string) error {
 		}
 	}
 	var changed []string
-	for _, name := range []string{settingID, settingSecret} {
+	names := []string{settingID, settingSecret}
+	if hooksToo {
+		names = append(names, settingHooks)
+	}
+	for _, name := range names {
 		if r.env.unset(name) {
 			changed = append(changed, name)
 		}
