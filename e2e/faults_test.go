@@ -37,6 +37,9 @@ func (l *logBuffer) String() string {
 	return l.buf.String()
 }
 
+// count is how often a text was logged.
+func (l *logBuffer) count(text string) int { return strings.Count(l.String(), text) }
+
 // traceback is what a failing ERPNext sends along; secretValue stands for what must not
 // get out of it.
 const (

@@ -59,6 +59,7 @@ var accounts = []simulator.User{
 	{Name: "sales-two@example.com", APIKey: "4a1c0f5be2d1103", APISecret: "twocus0secret03a", Password: password},
 	{Name: "stock@example.com", APIKey: "4a1c0f5be2d1104", APISecret: "stock00secret04a", Password: password},
 	{Name: "nobody@example.com", APIKey: "4a1c0f5be2d1105", APISecret: "nobody0secret05a", Password: password},
+	{Name: "svc-full@example.com", APIKey: "4a1c0f5be2d1109", APISecret: "svcfull0secret9a", Password: password},
 	{Name: "manager@example.com", APIKey: "4a1c0f5be2d1107", APISecret: "manager0secret7a", Password: password},
 }
 
@@ -69,6 +70,8 @@ type bundle struct {
 	db      *postgres.DB
 	url     string
 	log     *logBuffer
+	// webhookSecret signs the site's webhooks.
+	webhookSecret string
 	// cut tells that the database can't be reached any more.
 	cut bool
 }
@@ -89,6 +92,8 @@ type options struct {
 	log io.Writer
 	// doctypes is the doctypes.yml of another graph than the built-in one.
 	doctypes string
+	// live runs all of the App, its background parts included, with the site's Webhooks set up.
+	live bool
 	// between stands between erpgraph and the site.
 	between func(http.Handler) http.Handler
 }
@@ -134,6 +139,9 @@ func setup(tb testing.TB, opts options) *bundle {
 		opts.app.Graph = sideGraph(tb, b.siteURL, opts.doctypes)
 	}
 	graph := httptest.NewUnstartedServer(nil)
+	if opts.live {
+		b.watch(tb, &opts, "http://"+graph.Listener.Addr().String())
+	}
 	b.url = "http://" + graph.Listener.Addr().String()
 	cfg := b.config(tb, opts)
 	switch {
@@ -172,6 +180,10 @@ func setup(tb testing.TB, opts options) *bundle {
 			tb.Errorf("close: %v", err)
 		}
 	})
+	if opts.live {
+		b.run(tb, a, graph.Listener)
+		return b
+	}
 	graph.Config.Handler = a.Handler()
 	graph.Start()
 	tb.Cleanup(graph.Close)

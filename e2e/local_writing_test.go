@@ -63,7 +63,7 @@ func TestLocalStory(t *testing.T) {
 	s.refused(sales, remove, map[string]any{"id": created["id"]}, "FORBIDDEN", "")
 	s.do(manager, remove, map[string]any{"id": created["id"]})
 	s.refused(manager, remove, map[string]any{"id": created["id"]}, "NOT_FOUND", "")
-	// The visits of a contract go with it: @link(onDelete: DELETE).
+	// The visits of a contract go with it: @link(onDelete: CASCADE).
 	if got := s.b.query(t, manager, `query($id: ID!) { serviceVisit(id: $id) { id } }`, map[string]any{"id": visit}); !slices.Equal(got.codes(), []string{"NOT_FOUND"}) {
 		t.Errorf("the visit is still there: %s", got.raw)
 	}

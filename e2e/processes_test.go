@@ -40,21 +40,10 @@ const dieVariable = "ERPGRAPH_E2E_DIE_AFTER_WRITE"
 // until it is ready; it gives its process id. settings are further environment variables.
 func (b *bundle) process(t testing.TB, address string, settings ...string) (pid int) {
 	t.Helper()
-	database, err := url.Parse(b.db.Pool().Config().ConnString())
+	cmd, err := b.command(t.Context(), address, settings...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	query := database.Query()
-	query.Set("search_path", b.db.Pool().Config().ConnConfig.RuntimeParams["search_path"])
-	database.RawQuery = query.Encode()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), serveVariable+"=1", "LISTEN="+address, "PUBLIC_URL="+b.url, "ERPNEXT_URL="+b.siteURL,
-		"DATABASE_URL="+database.String(), "ERPNEXT_OAUTH_CLIENT_ID="+clientID, "ERPNEXT_OAUTH_CLIENT_SECRET="+clientSecret,
-		"SESSION_KEYS="+sessionKey, "LOG_FORMAT=json", "LOG_LEVEL=debug")
-	cmd.Env = append(cmd.Env, settings...)
-	cmd.Stderr = b.log
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = 20 * time.Second
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +62,26 @@ func (b *bundle) process(t testing.TB, address string, settings ...string) (pid 
 			t.Fatalf("not ready:\n%s", b.log)
 		}
 	}
+}
+
+// command is `serve` with the bundle's site and database.
+func (b *bundle) command(ctx context.Context, address string, settings ...string) (*exec.Cmd, error) {
+	database, err := url.Parse(b.db.Pool().Config().ConnString())
+	if err != nil {
+		return nil, err
+	}
+	query := database.Query()
+	query.Set("search_path", b.db.Pool().Config().ConnConfig.RuntimeParams["search_path"])
+	database.RawQuery = query.Encode()
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), serveVariable+"=1", "LISTEN="+address, "PUBLIC_URL="+b.url, "ERPNEXT_URL="+b.siteURL,
+		"DATABASE_URL="+database.String(), "ERPNEXT_OAUTH_CLIENT_ID="+clientID, "ERPNEXT_OAUTH_CLIENT_SECRET="+clientSecret,
+		"SESSION_KEYS="+sessionKey, "LOG_FORMAT=json", "LOG_LEVEL=debug")
+	cmd.Env = append(cmd.Env, settings...)
+	cmd.Stderr = b.log
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 20 * time.Second
+	return cmd, nil
 }
 
 func ready(t testing.TB, address string) bool {

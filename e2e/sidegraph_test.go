@@ -24,7 +24,7 @@ import (
 func sideGraph(tb testing.TB, siteURL, doctypes string) *app.Graph {
 	tb.Helper()
 	dir := tb.TempDir()
-	for _, name := range []string{"core.graphqls", "directives.graphqls", "filters.graphqls"} {
+	for _, name := range []string{"core.graphqls", "directives.graphqls", "filters.graphqls", "events.graphqls"} {
 		text, err := os.ReadFile(filepath.Join("..", "schema", name))
 		if err != nil {
 			tb.Fatal(err)
@@ -114,7 +114,9 @@ func (s *sideSchema) field(ctx context.Context, root string, f graphql.Collected
 		return json.RawMessage("null")
 	default:
 		w := new(jsonWriter)
-		result.MarshalGQL(w)
+		if err := result.MarshalGQLContext(ctx, w); err != nil {
+			panic(err)
+		}
 		return w.b
 	}
 }
