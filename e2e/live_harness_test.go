@@ -127,7 +127,6 @@ type stream struct {
 	b      *bundle
 	socket *socket
 	id     int
-	field  string
 }
 
 // change is an event.

@@ -170,7 +170,7 @@ func (l *loss) kill(ctx context.Context, t *testing.T) {
 		}
 		_ = syscall.Kill(int(l.pids[i%2].Load()), syscall.SIGKILL)
 		l.kills.Add(1)
-		l.restart(t, i%2)
+		l.restart(t, i%2) //nolint:contextcheck // the process ends with the test
 	}
 }
 
@@ -203,7 +203,7 @@ func (l *loss) write(t *testing.T) {
 	var writers sync.WaitGroup
 	for n := range *lossWriters {
 		writers.Go(func() {
-			w := &lossWriter{loss: l, t: t, number: n, random: rand.New(rand.NewPCG(uint64(n), 1))} //nolint:gosec // a test's choices
+			w := &lossWriter{loss: l, t: t, number: n, random: rand.New(rand.NewPCG(uint64(n), 1))}
 			for i := range *lossChanges / *lossWriters {
 				w.change(i)
 			}
@@ -336,7 +336,7 @@ func (s *lossSubscriber) once(ctx context.Context) {
 			Payload json.RawMessage
 		}
 		if err := json.Unmarshal(text, &m); err != nil {
-			s.fail("%v in %s", err, text)
+			s.failf("%v in %s", err, text)
 			return
 		}
 		switch m.Type {
@@ -344,7 +344,7 @@ func (s *lossSubscriber) once(ctx context.Context) {
 			s.take(m.Payload)
 		case "error":
 			if !strings.Contains(string(m.Payload), "UPSTREAM_UNAVAILABLE") && !strings.Contains(string(m.Payload), "FORBIDDEN") {
-				s.fail("the stream ended: %s", m.Payload)
+				s.failf("the stream ended: %s", m.Payload)
 			}
 			if strings.Contains(string(m.Payload), "FORBIDDEN") {
 				<-ctx.Done() // who may read none has the right view, and is not told of any
@@ -354,7 +354,7 @@ func (s *lossSubscriber) once(ctx context.Context) {
 	}
 }
 
-func (s *lossSubscriber) fail(format string, args ...any) {
+func (s *lossSubscriber) failf(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.failures) < 5 {
@@ -374,13 +374,13 @@ func (s *lossSubscriber) take(payload json.RawMessage) {
 		Errors json.RawMessage
 	}
 	if err := json.Unmarshal(payload, &p); err != nil || len(p.Errors) > 0 {
-		s.fail("%v in %s", err, payload)
+		s.failf("%v in %s", err, payload)
 		return
 	}
 	e := p.Data.CustomerChanged
 	s.events.Add(1)
 	if s.cursors[e.Cursor] {
-		s.fail("twice: %s", payload)
+		s.failf("twice: %s", payload)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -177,12 +177,8 @@ func (a *App) assemble(opts Options) error {
 		Playground:   playground,
 		Webhooks:     a.webhooks(),
 		Files:        fileHandler(a.frappe, a.callers.Forget),
-		Ready: []httpapi.ReadyCheck{
-			{Name: "postgres", Required: true, Check: a.checkPostgres},
-			{Name: "erpnext", Check: a.checkERPNext},
-			{Name: "start", Required: true, Check: a.checkStart},
-		},
-		Logger: a.log,
+		Ready:        a.readyChecks(),
+		Logger:       a.log,
 	})
 	return err
 }
@@ -289,6 +285,18 @@ func (a *App) meetSite(ctx context.Context) error {
 	a.reached.Store(true)
 	a.log.InfoContext(ctx, "ERPNext answers", "timeZone", loc.String(), "frappe", versions.Frappe, "erpnext", versions.ERPNext)
 	return nil
+}
+
+func (a *App) readyChecks() []httpapi.ReadyCheck {
+	checks := []httpapi.ReadyCheck{
+		{Name: "postgres", Required: true, Check: a.checkPostgres},
+		{Name: "erpnext", Check: a.checkERPNext},
+		{Name: "start", Required: true, Check: a.checkStart},
+	}
+	if a.events.catchup != nil {
+		checks = append(checks, httpapi.ReadyCheck{Name: "catchup", Check: a.checkCatchup})
+	}
+	return checks
 }
 
 func (a *App) checkPostgres(ctx context.Context) error {

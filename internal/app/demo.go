@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -13,8 +14,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"erpgraph/internal/frappe"
 	"erpgraph/internal/httpapi"
 	"erpgraph/internal/session"
+	"erpgraph/internal/setup"
 	"erpgraph/internal/simulator"
 	"erpgraph/web"
 )
@@ -86,6 +89,8 @@ func runDemo(ctx context.Context, cfg demoConfig, stdout, stderr io.Writer) erro
 	settings.ClientID, settings.ClientSecret = site.client.ID, site.client.Secret
 	settings.Listen, settings.DataDir, settings.Introspection = listener.Addr().String(), cfg.DataDir, true
 	settings.LogLevel = level
+	secret := rand.Text()
+	settings.WebhookSecrets = []string{secret}
 	log := NewLogger(stderr, settings)
 	fmt.Fprintf(stdout, "Starting PostgreSQL in %s (the first start downloads it) ...\n", cfg.DataDir)
 	a, err := New(ctx, settings, log, Options{Playground: demoPage(), Progress: progress(stdout)})
@@ -94,6 +99,7 @@ func runDemo(ctx context.Context, cfg demoConfig, stdout, stderr io.Writer) erro
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return httpapi.Serve(ctx, site.listener, site.handler, drainTime, log) })
+	group.Go(func() error { return site.server.DeliverWebhooks(ctx) })
 	group.Go(func() error { return a.Run(ctx, listener) })
 	group.Go(func() error {
 		if err := a.seedDemo(ctx); err != nil {
@@ -102,8 +108,15 @@ func runDemo(ctx context.Context, cfg demoConfig, stdout, stderr io.Writer) erro
 		if err := a.meetSite(ctx); err != nil {
 			return err
 		}
+		if err := a.watchDemo(ctx, site, secret); err != nil {
+			return fmt.Errorf("set up the site's Webhooks: %w", err)
+		}
 		announce(stdout, graph, site.url)
-		return nil
+		life, err := frappe.ParseAuthorization("token service:demo")
+		if err != nil {
+			return fmt.Errorf("the demo's life: %w", err)
+		}
+		return runLife(ctx, a.frappe, life, lifeEvery, log)
 	})
 	err = group.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -112,8 +125,27 @@ func runDemo(ctx context.Context, cfg demoConfig, stdout, stderr io.Writer) erro
 	return errors.Join(err, a.Close())
 }
 
+// lifeEvery is how often something happens at the simulated site.
+const lifeEvery = 3 * time.Second
+
+// watchDemo sets the site's Webhooks up as an administrator does.
+func (a *App) watchDemo(ctx context.Context, site demoSite, secret string) error {
+	admin, err := frappe.ParseAuthorization("token admin:demo")
+	if err != nil {
+		return fmt.Errorf("the administrator's key: %w", err)
+	}
+	return setup.Run(ctx, setup.Options{ //nolint:wrapcheck // says it all
+		Upstream: a.frappe, Credential: admin, ERPNextURL: site.url, PublicURL: a.cfg.PublicURL, CallbackPath: session.CallbackPath,
+		AppName: site.client.Name, ClientID: site.client.ID, Trusted: site.client.Trusted,
+		Webhooks: true, WebhookURL: a.cfg.PublicURL + webhookPath, WebhookPath: webhookPath,
+		Watched: watchedDocTypes(&Graph{Registry: a.registry}), WebhookSecrets: secret,
+		Settings: io.Discard, Messages: io.Discard,
+	})
+}
+
 // demoSite is the simulated ERPNext on its port.
 type demoSite struct {
+	server   *simulator.Server
 	listener net.Listener
 	handler  http.Handler
 	url      string
@@ -136,7 +168,7 @@ func startSite(ctx context.Context, address, graph string) (demoSite, error) {
 	if err != nil {
 		return demoSite{}, err
 	}
-	return demoSite{listener: listener, handler: server.Handler(), url: "http://" + listener.Addr().String(), client: options.Clients[0]}, nil
+	return demoSite{server: server, listener: listener, handler: server.Handler(), url: "http://" + listener.Addr().String(), client: options.Clients[0]}, nil
 }
 
 func demoPage() web.Options {
@@ -161,7 +193,9 @@ func announce(w io.Writer, graph, erpnext string) {
 	}
 	b.WriteString("\nOr log in with ERPNext in GraphiQL, as one of them, password demo.\n")
 	fmt.Fprintf(&b, "\nTry:\n\n  curl -s %s/graphql -H 'Content-Type: application/json' -H 'Authorization: token sales:demo' \\\n", graph)
-	b.WriteString(`    -d '{"query":"{ salesOrders(first: 2) { nodes { name grandTotal customer { customerName } } } }"}'` + "\n\nStop with Ctrl-C.\n")
+	b.WriteString(`    -d '{"query":"{ salesOrders(first: 2) { nodes { name grandTotal customer { customerName } } } }"}'` + "\n\n")
+	fmt.Fprintf(&b, "Something happens there every few seconds. Watch it:\n\n  curl -sN %s/graphql -H 'Accept: text/event-stream' -H 'Content-Type: application/json' \\\n", graph)
+	b.WriteString(`    -H 'Authorization: token manager:demo' -d '{"query":"subscription { documentChanged { kind doctype name } }"}'` + "\n\nStop with Ctrl-C.\n")
 	_, _ = io.WriteString(w, b.String())
 }
 

@@ -112,7 +112,7 @@ func (l *life) look(ctx context.Context) error {
 // step makes the next thing happen. Orders come first, so that a newcomer's subscription
 // has something to show.
 func (l *life) step(ctx context.Context) error {
-	script := [...]func(context.Context) error{l.order, l.reprice, l.details, l.submit, l.order, l.reprice, l.toDo, l.details, l.tidy}
+	script := [...]func(context.Context) error{l.order, l.reprice, l.details, l.submit, l.order, l.reprice, l.note, l.details, l.tidy}
 	next := script[l.steps%len(script)]
 	l.steps++
 	return next(ctx)
@@ -168,8 +168,8 @@ func (l *life) details(ctx context.Context) error {
 	return nil
 }
 
-// toDo notes a task about a customer.
-func (l *life) toDo(ctx context.Context) error {
+// note notes what is to be done about a customer.
+func (l *life) note(ctx context.Context) error {
 	w, err := l.client.Insert(ctx, l.cred, "ToDo", map[string]any{
 		"description":    pick(l.random, []string{"Call about the delivery", "Send the new price list", "Ask for the tax number"}),
 		"reference_type": "Customer", "reference_name": pick(l.random, l.customers),

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"erpgraph/internal/apierror"
 	"erpgraph/internal/catchup"
 	"erpgraph/internal/catchup/trail"
 	"erpgraph/internal/doctype"
@@ -120,6 +122,19 @@ func (a *App) dangling(ctx context.Context, after engine.Dangling, limit int) ([
 		out[i] = engine.Dangling{Type: d.Type, ID: d.Row, Field: d.Field, DocType: d.DocType, Name: d.Name, Since: d.Since}
 	}
 	return out, nil
+}
+
+// checkCatchup tells what the last round of catch-up lacked, in the process that leads it.
+func (a *App) checkCatchup(context.Context) error {
+	status := a.events.catchup.Status()
+	switch {
+	case status.Err != nil:
+		return apierror.Wrap(apierror.UpstreamUnavailable, status.Err, "the last round of catch-up failed; the log says why")
+	case len(status.Unreadable) > 0:
+		return apierror.New(apierror.Forbidden, "the service account can't read %s: what webhooks miss of it stays unknown", strings.Join(status.Unreadable, ", "))
+	default:
+		return nil
+	}
 }
 
 // webhooks serves /webhooks/erpnext.

@@ -7,8 +7,11 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
+	"erpgraph/internal/event"
 	"erpgraph/internal/frappe"
+	"erpgraph/internal/postgres"
 	"erpgraph/internal/session"
 	"erpgraph/internal/setup"
 )
@@ -33,7 +36,8 @@ type setupConfig struct {
 	WebhookSecrets      string `name:"erpnext-webhook-secrets" env:"ERPNEXT_WEBHOOK_SECRETS" help:"Secrets of Webhooks in use already, separated by commas, the newest first. Default: those of the file, else a new one."`
 	RotateWebhookSecret bool   `name:"rotate-webhook-secret" help:"Give all Webhooks a new secret; the old one stays in the list until you drop it."`
 
-	Check bool `name:"check" help:"Change nothing, but try whether events come: make a ToDo, wait for its event, and delete it."`
+	Check       bool   `name:"check" help:"Change nothing, but try whether events come: make a ToDo, wait for its event, and delete it. It needs DATABASE_URL, where the event log is."`
+	DatabaseURL string `name:"database-url" env:"DATABASE_URL" help:"PostgreSQL of serve, to look into its event log with --check."`
 
 	SessionKeys string `name:"session-keys" env:"SESSION_KEYS" help:"Keys of sessions in use already. Default: those of the file, else a new one."`
 
@@ -71,7 +75,17 @@ func runSetup(ctx context.Context, cfg setupConfig, stdout, stderr io.Writer) er
 		return &SettingError{"ERPNEXT_URL", err.Error()}
 	}
 	defer client.Close()
+	var await func(context.Context, string, string) (time.Time, error)
+	if cfg.Check && cfg.DatabaseURL != "" {
+		db, err := postgres.Open(ctx, postgres.Config{URL: cfg.DatabaseURL})
+		if err != nil {
+			return &SettingError{"DATABASE_URL", err.Error()}
+		}
+		defer func() { _ = db.Close() }()
+		await = awaitEvent(event.NewLog(event.LogConfig{Pool: db.Pool()}))
+	}
 	return setupError(setup.Run(ctx, setup.Options{
+		Await:    await,
 		Upstream: client, Credential: admin, ERPNextURL: cfg.ERPNextURL, PublicURL: cfg.PublicURL, CallbackPath: session.CallbackPath,
 		AppName: cfg.AppName, ClientID: cfg.ClientID, Trusted: cfg.Trusted, AllowedRoles: cfg.AllowedRoles,
 		Webhooks: cfg.Webhooks, WebhookURL: cfg.WebhookURL, WebhookPath: webhookPath, Watched: watchedDocTypes(graph),
@@ -79,6 +93,29 @@ func runSetup(ctx context.Context, cfg setupConfig, stdout, stderr io.Writer) er
 		EnvFile: cfg.WriteEnv, SessionKeys: cfg.SessionKeys, DryRun: cfg.DryRun, Remove: cfg.Remove,
 		Settings: stdout, Terminal: isTerminal(stdout), Messages: stderr,
 	}))
+}
+
+// awaitEvent waits until the log has an event of a document, and gives when it was logged.
+func awaitEvent(log *event.Log) func(ctx context.Context, doctype, name string) (time.Time, error) {
+	const every = 50 * time.Millisecond
+	return func(ctx context.Context, doctype, name string) (time.Time, error) {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			last, err := log.Last(ctx, doctype, []string{name})
+			if err != nil {
+				return time.Time{}, fmt.Errorf("look into the event log: %w", err)
+			}
+			if e, ok := last[name]; ok {
+				return e.At, nil
+			}
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+				return time.Time{}, ctx.Err()
+			}
+		}
+	}
 }
 
 // watchedDocTypes are those that setup keeps Webhooks for.

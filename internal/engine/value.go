@@ -23,7 +23,7 @@ type Result struct {
 }
 
 // MarshalGQLContext writes the answer.
-func (r Result) MarshalGQLContext(ctx context.Context, w io.Writer) error {
+func (r *Result) MarshalGQLContext(ctx context.Context, w io.Writer) error {
 	for _, e := range r.errs {
 		own := *e // the presenter writes into it
 		graphql.AddError(ctx, &own)
