@@ -104,7 +104,35 @@ func (c *Config) check() error {
 			return &SettingError{"CORS_ORIGINS", fmt.Sprintf("%q is no origin; write scheme and host as the browser does, such as https://app.example.com, without a path or a slash at the end", page)}
 		}
 	}
+	if err := c.checkEvents(); err != nil {
+		return err
+	}
 	return c.checkSignIn()
+}
+
+// leastSecret is the least length of a webhook's secret: who guesses it can make erpgraph
+// read documents again and again.
+const leastSecret = 16
+
+// checkEvents holds the settings of events to what makes sense. A stream that was open all
+// the time must still find its place in the log when it comes back.
+func (c *Config) checkEvents() error {
+	for _, secret := range c.WebhookSecrets {
+		if len(secret) < leastSecret {
+			return &SettingError{"ERPNEXT_WEBHOOK_SECRETS", fmt.Sprintf("has a secret shorter than %d characters; erpgraph setup makes good ones", leastSecret)}
+		}
+	}
+	switch {
+	case c.EventRetention <= c.SocketLifetime:
+		return &SettingError{"EVENT_RETENTION", "must be longer than SOCKET_LIFETIME, so that a stream finds its place in the log when it comes back"}
+	case c.SocketLifetime <= 0:
+		return &SettingError{"SOCKET_LIFETIME", "must be longer than nothing"}
+	case c.EventRows < 1:
+		return &SettingError{"EVENT_ROWS", "must be at least 1"}
+	case c.CatchupEvery <= 0:
+		return &SettingError{"CATCHUP_INTERVAL", "must be longer than nothing; without ERPNEXT_SERVICE_KEY there is no catch-up"}
+	}
+	return nil
 }
 
 // checkAddress holds an address to what can be called and shown.
