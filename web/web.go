@@ -49,6 +49,9 @@ type Options struct {
 	DocsURL string `json:"docsURL,omitempty"`
 	// DefaultQuery is the text of a new tab.
 	DefaultQuery string `json:"defaultQuery,omitempty"`
+	// Examples are the texts of further tabs beside the first one, for who opens the page
+	// for the first time.
+	Examples []string `json:"examples,omitempty"`
 	// DefaultHeaders are the request headers of a new tab. Outside a demo they
 	// must not hold a credential.
 	DefaultHeaders map[string]string `json:"defaultHeaders,omitempty"`

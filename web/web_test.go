@@ -258,6 +258,7 @@ func TestHandlerConfig(t *testing.T) {
 				SubscriptionEndpoint: "/api/live",
 				DocsURL:              "https://example.com/docs",
 				DefaultQuery:         "{ a } # </script>",
+				Examples:             []string{"subscription { b }"},
 				DefaultHeaders:       map[string]string{"X-Erpgraph-Trace": "1"},
 				Users:                []web.User{{Name: "sales", Description: "sells", Authorization: "token sales:demo"}},
 				SignIn:               true,
@@ -268,6 +269,7 @@ func TestHandlerConfig(t *testing.T) {
 				"subscriptionEndpoint": "/api/live",
 				"docsURL":              "https://example.com/docs",
 				"defaultQuery":         "{ a } # </script>",
+				"examples":             []any{"subscription { b }"},
 				"defaultHeaders":       map[string]any{"X-Erpgraph-Trace": "1"},
 				"users": []any{map[string]any{
 					"name": "sales", "description": "sells", "authorization": "token sales:demo",

@@ -167,7 +167,7 @@ func (c *Catchup) rounds(ctx context.Context) error {
 	}
 	switch {
 	case ctx.Err() != nil:
-		return nil
+		return nil //nolint:nilerr // it is over, which is no failure
 	case err != nil && before == nil:
 		c.cfg.Logger.WarnContext(ctx, "catch-up fails: it is tried again every few seconds", "error", err)
 	case err == nil && before != nil:

@@ -85,14 +85,14 @@ func (c *Catchup) tell(ctx context.Context, doctype string, err error) string {
 	if !c.once("unreadable " + doctype) {
 		return doctype
 	}
-	missed := "changes that its webhooks miss stay unknown"
+	missed := "changes that its webhooks miss"
 	switch doctype {
 	case trail.DeletedDocument:
-		missed = "deletions that webhooks miss, renames and merges stay unknown"
+		missed = "deletions that webhooks miss, renames and merges"
 	case trail.Comment:
-		missed = "renames stay unknown, and merges are taken for deletions"
+		missed = "renames, and that a deletion was a merge"
 	}
-	c.cfg.Logger.WarnContext(ctx, "the service account can't read a DocType: "+missed, "doctype", doctype, "error", err)
+	c.cfg.Logger.WarnContext(ctx, "the service account can't read a DocType: some changes stay unknown", "doctype", doctype, "unknown", missed, "error", err)
 	return doctype
 }
 

@@ -274,7 +274,7 @@ func TestNightly(t *testing.T) {
 	var calls int
 	var fails error
 	w.Catchup = w.replica(w.db, func(c *catchup.Config) {
-		c.Nightly = func(ctx context.Context) error { calls++; return fails }
+		c.Nightly = func(context.Context) error { calls++; return fails }
 	})
 	night := func(want int) {
 		t.Helper()

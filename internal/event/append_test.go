@@ -101,7 +101,7 @@ func TestTwins(t *testing.T) {
 				return b.append(t, tc.events...)
 			},
 		} {
-			t.Run(name+", "+way, func(t *testing.T) { //nolint:paralleltest // one schema, emptied for each
+			t.Run(name+", "+way, func(t *testing.T) { // one schema, emptied for each
 				shared.exec(t, "truncate event_log")
 				start := shared.head(t).Seq
 				before, err := shared.log.Counts(t.Context())
@@ -190,7 +190,8 @@ func incompressible(n int, seed uint32) string {
 
 func second[T any](_ T, err error) error { return err }
 
-// With 20 writers, half of whose transactions are rolled back, a reader sees 1, 2, 3 …
+// With 20 writers, half of whose transactions are rolled back, a reader sees each number
+// once, in order.
 func TestNoGapsInCommitOrder(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

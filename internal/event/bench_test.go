@@ -20,7 +20,7 @@ import (
 // tests' server does not.
 func durable(b *testing.B) bundle {
 	b.Helper()
-	dir, err := os.MkdirTemp("", "erpgraph-event-") //nolint:usetesting // b.TempDir is closed to the server's account
+	dir, err := os.MkdirTemp("", "erpgraph-event-") // b.TempDir is closed to the server's account
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -255,7 +255,7 @@ func (c *connection) log(ctx context.Context, line string, id auth.Identity) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.exec.presenter.log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, line,
+	c.exec.presenter.log.LogAttrs(context.WithoutCancel(ctx), slog.LevelInfo, line, //nolint:sloglint // one of two constants
 		slog.String("requestId", requestID), slog.String("caller", id.LogID()), slog.Int("operations", c.count),
 		slog.Float64("ms", float64(time.Since(c.started).Microseconds())/1000),
 		slog.Int("code", int(code)), slog.String("reason", reason))

@@ -90,7 +90,7 @@ const clientAddress = "ERPGRAPH_IDLE_CLIENTS_OF"
 // clients runs this test's binary once more, as the clients.
 func clients(b *testing.B, address string) (stop func()) {
 	b.Helper()
-	command := exec.CommandContext(b.Context(), os.Args[0]) //nolint:gosec // G204: it is this binary
+	command := exec.CommandContext(b.Context(), os.Args[0])
 	command.Env = append(os.Environ(), clientAddress+"="+address)
 	in, err := command.StdinPipe()
 	if err != nil {

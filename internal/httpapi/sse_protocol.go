@@ -15,7 +15,7 @@ const eventStreamType = "text/event-stream"
 const (
 	// tokenHeader and tokenParam carry the token of a reservation, one or the other:
 	// EventSource can't send headers.
-	tokenHeader = "X-GraphQL-Event-Stream-Token"
+	tokenHeader = "X-GraphQL-Event-Stream-Token" //nolint:gosec // G101: the name of a header
 	tokenParam  = "token"
 	// operationParam is the member of extensions, and the parameter of a DELETE, that names
 	// an operation of a stream which has many.

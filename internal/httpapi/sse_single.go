@@ -126,11 +126,11 @@ func (h *streamHandler) connect(w http.ResponseWriter, r *http.Request, token st
 	defer h.reserved.remove(one)
 	defer s.end(nil)
 	defer context.AfterFunc(r.Context(), func() { s.end(&closing{reason: "the client has left"}) })()
-	s.open(one.ctx, w, server)
+	s.open(one.ctx, w, server) //nolint:contextcheck // the stream has a context of its own, which its request ends
 	one.start()
 	<-one.ctx.Done()
 	s.close()
-	s.log(one.ctx, "stream", id)
+	s.log(one.ctx, "stream", id) //nolint:contextcheck // as above
 	return nil
 }
 

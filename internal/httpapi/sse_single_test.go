@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"runtime"
 	"strconv"
@@ -38,9 +39,7 @@ func (b *testBundle) reserve(t *testing.T, header map[string]string) *single {
 func (s *single) with(more map[string]string) map[string]string {
 	header := map[string]string{streamToken: s.token}
 	for _, from := range []map[string]string{s.header, more} {
-		for name, value := range from {
-			header[name] = value
-		}
+		maps.Copy(header, from)
 	}
 	return header
 }

@@ -99,7 +99,7 @@ func (s *eventStream) send(ctx context.Context, text []byte) bool {
 	control := http.NewResponseController(s.w)
 	// Not every writer has deadlines; those that have none are tests.
 	_ = control.SetWriteDeadline(time.Now().Add(s.limits.SocketWrite))
-	_, err := s.w.Write(text) //nolint:gosec // G705: it is no HTML, and nosniff says so
+	_, err := s.w.Write(text) // no HTML, and nosniff says so
 	if err == nil {
 		err = control.Flush()
 	}

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -245,9 +246,7 @@ func TestStreamOrigin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			header := headers{"Cookie": sessionCookie}
-			for name, value := range c.header {
-				header[name] = value
-			}
+			maps.Copy(header, c.header)
 			client := b.stream(t, call{method: http.MethodGet, path: query("{ a }"), header: header})
 			if client.status != c.status {
 				t.Errorf("status %d, want %d", client.status, c.status)

@@ -198,7 +198,7 @@ func TestLostTrial(t *testing.T) {
 			todos := len(b.site.Names("ToDo"))
 			o.Check, o.CheckTime = true, time.Millisecond
 			o.Await = func(ctx context.Context, _, _ string) (time.Time, error) {
-				if err := b.site.DeliveriesIdle(t.Context()); err != nil { // it has told all that it will
+				if err := b.site.DeliveriesIdle(t.Context()); err != nil { //nolint:contextcheck // of the test
 					return time.Time{}, err
 				}
 				<-ctx.Done()

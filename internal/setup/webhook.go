@@ -30,8 +30,12 @@ func (w WatchedDocType) events() []webhookEvent {
 		return []webhookEvent{{name: "on_update"}}
 	case w.Submittable:
 		return []webhookEvent{
-			{name: "after_insert"}, {name: "on_update"}, {name: "on_submit"},
-			{name: "on_change", condition: updateAfterSubmit}, {name: "on_cancel"}, {name: "on_trash"},
+			{name: "after_insert"},
+			{name: "on_update"},
+			{name: "on_submit"},
+			{name: "on_change", condition: updateAfterSubmit},
+			{name: "on_cancel"},
+			{name: "on_trash"},
 		}
 	}
 	return []webhookEvent{{name: "after_insert"}, {name: "on_update"}, {name: "on_trash"}}

@@ -18,7 +18,7 @@ type delivery struct {
 }
 
 // deliveryHeap are the deliveries that wait, the next first.
-type deliveryHeap []*delivery
+type deliveryHeap []*delivery //nolint:recvcheck // as container/heap wants it
 
 func (h deliveryHeap) Len() int { return len(h) }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -122,9 +123,7 @@ func hook(doctype, event, to string, more doc) doc {
 			{"key": "X-Graft-Doctype", "value": doctype},
 		},
 	}
-	for k, v := range more {
-		h[k] = v
-	}
+	maps.Copy(h, more)
 	return h
 }
 

@@ -40,7 +40,7 @@ func parseHookTemplate(text string) (*hookTemplate, error) {
 	}
 	for {
 		before, after, found := strings.Cut(rest, "{{")
-		if i := strings.Index(before, "{%"); i >= 0 || strings.Contains(before, "{#") {
+		if strings.Contains(before, "{%") || strings.Contains(before, "{#") {
 			return nil, fail("the simulator knows no statements and comments")
 		}
 		t.texts = append(t.texts, before)

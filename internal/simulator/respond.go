@@ -28,7 +28,7 @@ const pagePolicy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := &call{s: s, req: r, user: &guestAccount}
 	q.log = Call{Method: r.Method, Path: r.URL.Path}
-	defer q.dropUpload()
+	defer q.dropUpload() //nolint:contextcheck // files are removed whoever has left
 	err := q.readForm()
 	if errors.Is(err, errDropped) {
 		return
@@ -46,8 +46,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer, err = q.handle()
 	}
 	q.flushWebhooks()
-	q.write(w, answer, err)
-	s.logger.DebugContext(q.req.Context(), "simulator", "method", r.Method, "path", r.URL.Path, "doctype", q.log.DocType,
+	q.write(w, answer, err)                                                                                               //nolint:contextcheck // the call has its own
+	s.logger.DebugContext(q.req.Context(), "simulator", "method", r.Method, "path", r.URL.Path, "doctype", q.log.DocType, //nolint:contextcheck // of the request
 		"user", q.log.User, "status", q.log.Status, "rows", q.log.Rows)
 }
 

@@ -78,10 +78,9 @@ func (d *draft) checkWebhook() error {
 // asterisks leave the old one as it is; nothing at all takes it away.
 func (d *draft) keepSecret() error {
 	name, secret := d.text("name"), d.text("webhook_secret")
-	switch {
-	case secret == "":
+	if secret == "" {
 		d.snap.setPassword(webhookType, name, "")
-	default:
+	} else {
 		d.snap.keepPassword(d.q.s, &d.doc)
 	}
 	if cint(d.doc.get("enable_security")) != 0 && d.snap.password(webhookType, name) == "" {

@@ -1,6 +1,8 @@
 package simulator_test
 
 import (
+	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -67,9 +69,7 @@ func TestWebhookValidation(t *testing.T) {
 		{"dynamic", doc{"is_dynamic_url": 1}, "ValidationError", "dynamic URLs"},
 	} {
 		h := contractHook("Customer", "on_update", "http://127.0.0.1:1/")
-		for k, v := range c.change {
-			h[k] = v
-		}
+		maps.Copy(h, c.change)
 		t.Log(c.name)
 		w.refused(t, asAdmin, http.MethodPost, "/api/resource/Webhook", h, c.class, c.text)
 	}
@@ -124,7 +124,7 @@ func TestWebhookEvents(t *testing.T) {
 	name, _ := order["name"].(string)
 	got := expectHooks(t, w, r, "submitted at once", "after_insert "+name, "on_update "+name, "on_submit "+name)
 	at := at("Sales Order", name)
-	want := `{"event": "after_insert", "doctype": "Sales Order", "name": "` + name + `", "modified": "` + order["modified"].(string) + `", "creation": "` + order["creation"].(string) + `", "docstatus": 1}`
+	want := fmt.Sprintf(`{"event": "after_insert", "doctype": "Sales Order", "name": "%s", "modified": "%v", "creation": "%v", "docstatus": 1}`, name, order["modified"], order["creation"])
 	if got[0].body != want {
 		t.Errorf("body %s\nwant %s", got[0].body, want)
 	}

@@ -165,7 +165,11 @@ func fromAll(b *testing.B, senders, rate int, do func(ctx context.Context, n int
 				due := time.Now()
 				if rate > 0 {
 					due = began.Add(time.Duration(n) * time.Second / time.Duration(rate))
-					time.Sleep(time.Until(due))
+					select {
+					case <-b.Context().Done():
+						return
+					case <-time.After(time.Until(due)):
+					}
 				}
 				if err := do(b.Context(), n); err != nil {
 					b.Error(err)

@@ -54,7 +54,10 @@ func run(t *testing.T, h *webhook.Handler) (stop func()) {
 func TestGroups(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := &log{before: func(context.Context, []event.Event) error { time.Sleep(time.Second); return nil }}
+		l := &log{before: func(context.Context, []event.Event) error {
+			time.Sleep(time.Second) // the bubble's time
+			return nil
+		}}
 		h := newHandler(t, config(l))
 		defer run(t, h)()
 		var names []string
@@ -85,7 +88,7 @@ func TestOneBadEvent(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		l := &log{before: func(_ context.Context, events []event.Event) error {
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond) // the bubble's time
 			for _, e := range events {
 				if e.Name == "bad" {
 					return errors.New("no such thing")
@@ -182,7 +185,10 @@ func TestStop(t *testing.T) {
 func TestSenderLeaves(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		l := &log{before: func(context.Context, []event.Event) error { time.Sleep(time.Second); return nil }}
+		l := &log{before: func(context.Context, []event.Event) error {
+			time.Sleep(time.Second) // the bubble's time
+			return nil
+		}}
 		h := newHandler(t, config(l))
 		stop := run(t, h)
 		ctx, cancel := context.WithCancel(t.Context())

@@ -21,13 +21,16 @@ const plugins = [
 export function App({ config }: { config: Config }) {
   const session = useMemo(() => (config.signIn ? createSession() : undefined), [config]);
   const fetcher = useMemo(() => createFetcher(config, session), [config, session]);
+  const headers = JSON.stringify(config.defaultHeaders ?? {}, null, 2);
   return (
     <GraphiQLProvider
       fetcher={fetcher}
       plugins={plugins}
       referencePlugin={DOC_EXPLORER_PLUGIN}
       defaultQuery={config.defaultQuery ?? ''}
-      defaultHeaders={JSON.stringify(config.defaultHeaders ?? {}, null, 2)}
+      defaultHeaders={headers}
+      // Of the first visit; later the tabs are those that the browser has kept.
+      defaultTabs={[config.defaultQuery ?? '', ...(config.examples ?? [])].map(query => ({ query, headers }))}
       // A credential is never written to the browser's storage.
       storage={headerlessStorage}
       shouldPersistHeaders={false}

@@ -12,6 +12,7 @@ export interface Config {
   subscriptionEndpoint: string;
   docsURL?: string;
   defaultQuery?: string;
+  examples?: string[];
   defaultHeaders?: Record<string, string>;
   users?: User[];
   signIn?: boolean;

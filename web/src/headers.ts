@@ -17,11 +17,15 @@ function authorizationName(headers: Record<string, unknown>): string | undefined
   return Object.keys(headers).find(name => name.toLowerCase() === 'authorization');
 }
 
-/** The Authorization header in the editor's text. */
-export function authorizationOf(text: string): string | undefined {
-  const headers = parseHeaders(text) ?? {};
+/** The Authorization header among headers. */
+export function authorizationIn(headers: Record<string, unknown>): string | undefined {
   const value = headers[authorizationName(headers) ?? ''];
   return typeof value === 'string' ? value : undefined;
+}
+
+/** The Authorization header in the editor's text. */
+export function authorizationOf(text: string): string | undefined {
+  return authorizationIn(parseHeaders(text) ?? {});
 }
 
 /** The editor's text with the Authorization header set; other headers and

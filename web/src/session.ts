@@ -40,6 +40,11 @@ const timeoutMillis = 15_000;
 /** After so long without an answer, what ended a session is anyone's guess. */
 const forgottenMillis = 60 * 60_000;
 
+/** Tells a GraphQL error that says that the credential does not count. */
+export function isUnauthenticated(error: { extensions?: { code?: unknown } }): boolean {
+  return error.extensions?.code === 'UNAUTHENTICATED';
+}
+
 /** Makes the session of this page. */
 export function createSession(): Session {
   const listeners = new Set<() => void>();

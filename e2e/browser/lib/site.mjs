@@ -17,6 +17,11 @@ export async function openSite() {
   if (process.env.BASE_URL) {
     return { url: process.env.BASE_URL.replace(/\/+$/, ''), close: async () => {} };
   }
+  return openMockSite();
+}
+
+/** The page over the mock server, for what the real one does not do on demand. */
+export async function openMockSite() {
   const dir = await mkdtemp(path.join(tmpdir(), 'erpgraph-browser-'));
   const binary = path.join(dir, 'serve');
   const settings = path.join(dir, 'options.json');

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { clearArtifacts, launch, openPage, screenshot } from '../lib/browser.mjs';
+import { clearArtifacts, launch, screenshot } from '../lib/browser.mjs';
+import { editorText, headerText, openPanel, run, setHeaders, typeQuery } from '../lib/editor.mjs';
+import { pageTests } from '../lib/page-test.mjs';
 import { openSite } from '../lib/site.mjs';
 
 let site, browser, config;
@@ -18,25 +20,7 @@ after(async () => {
   await site?.close();
 });
 
-/** Runs body with a fresh page, and fails on any trouble the page had but what is
- * expected. */
-function pageTest(name, body, { expected = () => false, ...contextOptions } = {}) {
-  test(name, { timeout: 60_000 }, async () => {
-    const opened = await openPage(browser, site.url, contextOptions);
-    try {
-      await body(opened.page, opened.response);
-      assert.deepEqual(opened.troubles.filter(trouble => !expected(trouble)), []);
-    } catch (error) {
-      await screenshot(opened.page, `failed-${name.replace(/\W+/g, '-')}`);
-      if (opened.troubles.length > 0) {
-        console.error(opened.troubles.join('\n'));
-      }
-      throw error;
-    } finally {
-      await opened.close();
-    }
-  });
-}
+const pageTest = pageTests(() => browser, () => site.url);
 
 /** Does act and resolves to the body of the GraphQL answer it leads to. */
 async function answerTo(page, act) {
@@ -49,6 +33,9 @@ async function answerTo(page, act) {
   return response.json();
 }
 
+/** How many tabs there are on the first visit. */
+const firstTabs = () => 1 + (config.examples ?? []).length;
+
 /** All rows of all connections in an answer. */
 function rowsOf(value) {
   if (value === null || typeof value !== 'object') {
@@ -58,38 +45,6 @@ function rowsOf(value) {
     key === 'nodes' && Array.isArray(inner) ? inner : rowsOf(inner),
   );
 }
-
-async function typeQuery(page, text) {
-  await page.locator('.graphiql-query-editor .view-lines').click();
-  await page.keyboard.press('ControlOrMeta+A');
-  // First away with it: a bracket typed over a selection would wrap it.
-  await page.keyboard.press('Delete');
-  await page.keyboard.type(text);
-  // GraphiQL parses a moment after the last key; only then does it know that the
-  // operation before is gone.
-  await page.locator('.graphiql-tab-button', { hasText: '<untitled>' }).waitFor();
-}
-
-async function setHeaders(page, text) {
-  await page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden) .view-lines').click();
-  await page.keyboard.press('ControlOrMeta+A');
-  // Pasted, not typed: typing closes brackets and quotes by itself.
-  await page.evaluate(pasted => {
-    const clipboardData = new DataTransfer();
-    clipboardData.setData('text/plain', pasted);
-    document.activeElement.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true }));
-  }, text);
-}
-
-const headerText = page =>
-  page.locator('.graphiql-editor-tool .graphiql-editor:not(.hidden) .view-lines').innerText();
-
-const editorText = page => page.locator('.graphiql-query-editor .view-lines').innerText();
-
-// By its name: while a query runs, the same button stops it.
-const run = page => page.getByRole('button', { name: /^Execute query/ }).click();
-
-const openPanel = (page, title) => page.getByRole('button', { name: `Show ${title}`, exact: true }).click();
 
 pageTest(
   'the page comes with a policy that closes it off',
@@ -171,7 +126,7 @@ pageTest('tabs and history; a query from the history keeps the headers', async p
   // After a reload the history has what is stored, and so no headers.
   await page.reload();
   await page.locator('.graphiql-tab-add').click();
-  assert.equal(await page.locator('.graphiql-tab').count(), 2);
+  assert.equal(await page.locator('.graphiql-tab').count(), firstTabs() + 1);
   await openPanel(page, 'History');
   await page.locator('.graphiql-history-item-label').first().click();
   await screenshot(page, 'history');
@@ -224,7 +179,7 @@ pageTest('a demo user is chosen by a click, and is back after a reload', async p
   await page.locator('.graphiql-query-editor .view-lines').waitFor();
   const answer = await answerTo(page, () => run(page));
   assert.equal(answer.errors, undefined);
-  assert.equal(await page.locator('.graphiql-tab').count(), 1);
+  assert.equal(await page.locator('.graphiql-tab').count(), firstTabs());
 });
 
 pageTest(

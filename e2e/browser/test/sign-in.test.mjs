@@ -5,6 +5,8 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { launch, openPage, screenshot } from '../lib/browser.mjs';
+import { answerShows, headerText, pasteQuery, run, stop } from '../lib/editor.mjs';
+import { nextSocket, untilSeen, writer } from '../lib/live.mjs';
 
 const url = process.env.BASE_URL?.replace(/\/+$/, '');
 const skip = url ? false : 'BASE_URL is not set: it needs the demo';
@@ -132,6 +134,21 @@ visit('a wrong password is ERPNext\'s affair', async page => {
   assert.equal(response.status(), 401);
   await page.goto(`${url}/`);
   await page.getByTestId('sign-in').waitFor();
+});
+
+visit('a subscription of the session has the cookie alone', async page => {
+  await signIn(page, 'sales@example.com');
+  assert.ok(!(await headerText(page)).includes('token'), 'the preset header has given way');
+  const orders = writer(`${url}/graphql`);
+  const name = await orders.draft();
+  await pasteQuery(page, `subscription Mine { salesOrderChanged(names: ["${name}"]) { kind name document { poNo } } }`);
+  const socket = nextSocket(page);
+  await run(page);
+  await stop(page).waitFor();
+  await untilSeen(answerShows(page, /"events": [1-9].*"kind": "UPDATED".*"poNo": "PO-/), () => orders.change(name));
+  assert.deepEqual(socket.sent[0], { type: 'connection_init' });
+  await stop(page).click();
+  await socket.closed;
 });
 
 visit('a revocation at ERPNext signs the page out and closes its socket within a minute', async page => {

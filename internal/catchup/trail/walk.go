@@ -3,6 +3,7 @@ package trail
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -92,7 +93,7 @@ func (s Site) Rows(ctx context.Context, w Walk, page func([]Row) error) error {
 
 // tied are the rows of a position's time that come after its name.
 func (w Walk) tied(at Position) []frappe.Filter {
-	return append(w.Filters[:len(w.Filters):len(w.Filters)],
+	return append(slices.Clip(w.Filters),
 		frappe.Filter{Field: w.Key, Op: frappe.OpEq, Value: at.Time},
 		frappe.Filter{Field: "name", Op: frappe.OpGt, Value: at.Name})
 }
@@ -106,7 +107,7 @@ func (w Walk) later(at Position, from bool) []frappe.Filter {
 	if from {
 		op = frappe.OpGte
 	}
-	return append(w.Filters[:len(w.Filters):len(w.Filters)], frappe.Filter{Field: w.Key, Op: op, Value: at.Time})
+	return append(slices.Clip(w.Filters), frappe.Filter{Field: w.Key, Op: op, Value: at.Time})
 }
 
 func (s Site) page(ctx context.Context, w Walk, filters []frappe.Filter) ([]Row, error) {
@@ -129,7 +130,7 @@ func (s Site) page(ctx context.Context, w Walk, filters []frappe.Filter) ([]Row,
 func (s Site) Newest(ctx context.Context, w Walk, until string) (Position, error) {
 	table, err := s.Upstream.List(ctx, s.Credential, frappe.ListQuery{
 		DocType: w.DocType, Columns: []frappe.Column{{Field: w.Key}, {Field: "name"}}, Limit: 1,
-		Filters: append(w.Filters[:len(w.Filters):len(w.Filters)], frappe.Filter{Field: w.Key, Op: frappe.OpLte, Value: until}),
+		Filters: append(slices.Clip(w.Filters), frappe.Filter{Field: w.Key, Op: frappe.OpLte, Value: until}),
 		OrderBy: []frappe.Order{{Field: w.Key, Desc: true}, {Field: "name", Desc: true}},
 	})
 	if err != nil {

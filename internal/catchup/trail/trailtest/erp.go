@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -100,9 +101,7 @@ func (s *ERP) Insert(doctype string, names ...string) {
 func (s *ERP) insert(doctype, name, owner string, values map[string]string) {
 	now := s.tick()
 	row := map[string]string{"name": name, "creation": now, "modified": now, "owner": owner, "docstatus": "0"}
-	for k, v := range values {
-		row[k] = v
-	}
+	maps.Copy(row, values)
 	s.rows[doctype] = append(s.rows[doctype], row)
 }
 

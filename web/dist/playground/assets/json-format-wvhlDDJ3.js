@@ -1,0 +1,1 @@
+import{a as e,i as t}from"./index-D9Lnhp45.js";var n={jsonc:{astFormat:`jsonc-text`,parse:n=>({text:t(n,e(n,void 0,{tabSize:2,insertSpaces:!0}))}),locStart:()=>0,locEnd:e=>e.text.length}},r={"jsonc-text":{print:e=>e.node.text}};export{n as parsers,r as printers};
