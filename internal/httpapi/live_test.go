@@ -88,7 +88,9 @@ func TestSubscriptionsLeaveNothing(t *testing.T) {
 				source <- value(1)
 				return events(source), nil
 			}}, func(o *httpapi.Options) {
-				o.Limits.Sockets, o.Limits.Concurrent, o.Limits.QueueTime = 8*2*storm/each, 8, patience // an eighth is for those without a name
+				// An eighth of each is for those without a name. All may begin at once: who waits for a
+				// slot is not served in turn, and may wait for long where many come and go.
+				o.Limits.Sockets, o.Limits.Concurrent, o.Limits.QueueTime = 8*2*storm/each, 8*storm/each, patience
 			})
 			run(t, b)
 			for range storm {
