@@ -55,6 +55,22 @@ query Orders {
 }
 `
 
+// demoSubscription stands in a tab of its own: something happens there every few seconds.
+const demoSubscription = `# Orders as they come and change, as their reader sees them.
+subscription Orders {
+  salesOrderChanged {
+    kind
+    at
+    name
+    document {
+      status
+      grandTotal
+      customer { customerName }
+    }
+  }
+}
+`
+
 // demoUser is a user whom the demo offers.
 type demoUser struct{ key, user, sees string }
 
@@ -174,6 +190,7 @@ func startSite(ctx context.Context, address, graph string) (demoSite, error) {
 func demoPage() web.Options {
 	page := web.Options{
 		DefaultQuery:   demoQuery,
+		Examples:       []string{demoSubscription},
 		SignIn:         true,
 		DefaultHeaders: map[string]string{"Authorization": "token " + demoUsers[0].key + ":demo", "X-Erpgraph-Trace": "1"},
 	}

@@ -49,5 +49,6 @@ export const summary = ({ data, errors }) => {
     throw new Error(JSON.stringify(errors));
   }
   const { kind, document } = data.customerChanged;
-  return [kind, document.website];
+  // The webhook of a new customer may come so late that its first change is one event with it.
+  return [kind === 'CREATED' && document.website ? 'UPDATED' : kind, document.website];
 };
