@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
@@ -19,6 +20,8 @@ import (
 // such name the one that the document really has: ERPNext takes names as equal that
 // differ in case, accents or trailing blanks, Postgres does not. A name that is missing in
 // the answer may not be read, or is nobody's.
+//
+// Of a DocType of which links keep snapshots it brings the titles along: see SeenTitle.
 //
 // ERPNext is asked anew, whatever the response has read before. Of the few core DocTypes
 // of which a list tells all fields also to those who may only link to them (User is one),
@@ -43,12 +46,15 @@ func (s *Set) Readable(ctx context.Context, t *doctype.Type, names []string) (ma
 	}
 	parts := chunks(names, s.cfg.ChunkNames)
 	found, refusals := make([]map[string]string, len(parts)), make([]error, len(parts))
+	columns, began := append([]string{"name", ownerColumn}, s.titleOf(t)...), time.Now()
 	err := parallel(len(parts), func(i int) error {
-		rows, refused, err := s.listed(ctx, t, frappe.ListQuery{
-			DocType: t.Key, Columns: plain([]string{"name", ownerColumn}), Limit: len(parts[i]),
+		listed, refused, err := s.listed(ctx, t, frappe.ListQuery{
+			DocType: t.Key, Columns: plain(columns), Limit: len(parts[i]),
 			Filters: []frappe.Filter{{Field: "name", Op: frappe.OpIn, Value: anys(parts[i])}},
 		})
-		answered := keysOf(owned(rows))
+		rows := owned(listed)
+		s.noteTitles(t, rows, began)
+		answered := keysOf(rows)
 		found[i], refusals[i] = realNames(parts[i], answered), refused
 		if err == nil && refused == nil {
 			s.setVerdicts(t, matches(parts[i], answered))

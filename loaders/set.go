@@ -28,6 +28,7 @@ import (
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/frappe"
+	"erpgraph/internal/links"
 )
 
 // Upstream is what a Set needs of the REST client.
@@ -50,6 +51,9 @@ type Config struct {
 	// Callers tells who asks. Nobody reads local rows without: they are for people whom
 	// ERPNext knows, by the roles that it gives them.
 	Callers Callers
+	// Snapshots gives what is kept of documents that local rows link to, in one SQL statement;
+	// nil where nothing is.
+	Snapshots func(ctx context.Context, documents []links.Document) (map[links.Document]links.Snapshot, error)
 	// ChunkNames is how many names one call carries at most. 0 means 1000: about
 	// 40 kB of body, far below what Frappe, gunicorn and MariaDB accept.
 	ChunkNames int
@@ -81,6 +85,10 @@ type Set struct {
 	every    map[*doctype.Type]*everyName
 	// listable are the DocTypes of which ERPNext has answered a list.
 	listable map[string]bool
+	// unasked are the DocTypes of which a list failed otherwise than by a refusal.
+	unasked map[string]bool
+	// titles are those that Readable has brought.
+	titles map[links.Document]seenTitle
 	// vouched are the ids of local rows that rows lead to which the caller sees.
 	vouched map[*doctype.Type]map[string]bool
 	reached map[reachKey][]string
@@ -122,6 +130,8 @@ func NewSet(cfg Config, cred frappe.Credential) *Set {
 		verdicts: map[*doctype.Type]map[string]bool{},
 		every:    map[*doctype.Type]*everyName{},
 		listable: map[string]bool{},
+		unasked:  map[string]bool{},
+		titles:   map[links.Document]seenTitle{},
 		vouched:  map[*doctype.Type]map[string]bool{},
 		reached:  map[reachKey][]string{},
 	}
@@ -213,6 +223,14 @@ const maxDropped = 10
 // list is one upstream list call. Columns that the site no longer has are dropped
 // from the call and remembered, so that the rest of the answer stands.
 func (s *Set) list(ctx context.Context, t *doctype.Type, q frappe.ListQuery) (*frappe.Table, error) {
+	table, err := s.listDropping(ctx, t, q)
+	if err != nil && apierror.CodeOf(err) != apierror.Forbidden {
+		s.setUnasked(q.DocType)
+	}
+	return table, err
+}
+
+func (s *Set) listDropping(ctx context.Context, t *doctype.Type, q frappe.ListQuery) (*frappe.Table, error) {
 	for dropped := 0; ; dropped++ {
 		if err := s.spend(); err != nil {
 			return nil, err

@@ -29,7 +29,7 @@ func TestDescriptorsAgreeWithSDL(t *testing.T) {
 			t.Errorf("%s has no SDL", typ.Name)
 			continue
 		}
-		want := len(typ.Fields) + len(typ.Reverse)
+		want := len(typ.Fields) + len(typ.Reverse) + len(typ.SnapshotLinks())
 		if typ.Writes.Workflow {
 			want++ // workflowActions
 		}
@@ -38,6 +38,12 @@ func TestDescriptorsAgreeWithSDL(t *testing.T) {
 		}
 		for _, f := range typ.Fields {
 			checkField(t, sdl, typ, f, def.Fields.ForName(f.Name))
+		}
+		for _, f := range typ.SnapshotLinks() {
+			field := def.Fields.ForName(f.SnapshotName())
+			if field == nil || field.Type.String() != doctype.SnapshotType || typ.SnapshotByName(f.SnapshotName()) != f {
+				t.Errorf("%s.%s is no snapshot", typ.Name, f.SnapshotName())
+			}
 		}
 		for _, r := range typ.Reverse {
 			field := def.Fields.ForName(r.Name)

@@ -122,7 +122,7 @@ func (a *App) assemble(opts Options) error {
 		Registry: a.registry,
 		Loaders: loaders.Config{
 			Upstream: a.frappe, Local: a.db, Site: a.site,
-			Callers: a.callers, MaxCalls: a.cfg.MaxUpstreamCalls, Now: opts.Now,
+			Callers: a.callers, MaxCalls: a.cfg.MaxUpstreamCalls, Now: opts.Now, Snapshots: a.linkSnapshots,
 		},
 		Writers: write.New(write.Config{
 			Registry: a.registry, Upstream: a.frappe, Local: a.db, Site: a.site, FilePath: a.cfg.filePath,

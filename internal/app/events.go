@@ -30,6 +30,8 @@ type events struct {
 	keeper  *links.Keeper
 	hook    *webhook.Handler
 	catchup *catchup.Catchup // nil without a service account
+	// snapshots keeps the titles of documents that local rows link to.
+	snapshots *links.Snapshots
 }
 
 // setUpEvents makes the parts; startEvents runs them.
@@ -58,20 +60,21 @@ func (a *App) setUpEvents(opts Options) error {
 	if err != nil {
 		return &SettingError{"ERPNEXT_WEBHOOK_SECRETS", err.Error()}
 	}
+	snapshots := links.SnapshotsConfig{Registry: a.registry, Pool: a.db.Pool(), Hub: e.hub, Logger: a.log}
 	if a.cfg.ServiceKey != "" {
-		if e.catchup, err = a.newCatchup(e, opts); err != nil {
-			return err
+		service, err := frappe.ParseAuthorization("token " + a.cfg.ServiceKey)
+		if err != nil {
+			return fmt.Errorf("ERPNEXT_SERVICE_KEY: %w", err)
 		}
+		e.catchup = a.newCatchup(e, opts, service)
+		snapshots.Site = &trail.Site{Upstream: a.frappe, Credential: service}
 	}
+	e.snapshots = links.NewSnapshots(snapshots)
 	a.events = e
 	return nil
 }
 
-func (a *App) newCatchup(e *events, opts Options) (*catchup.Catchup, error) {
-	service, err := frappe.ParseAuthorization("token " + a.cfg.ServiceKey)
-	if err != nil {
-		return nil, fmt.Errorf("ERPNEXT_SERVICE_KEY: %w", err)
-	}
+func (a *App) newCatchup(e *events, opts Options, service frappe.Credential) *catchup.Catchup {
 	cfg := catchup.Config{
 		Upstream: a.frappe, Credential: service, Log: e.log, Pool: a.db.Pool(), Location: a.site.Location,
 		Every: a.cfg.CatchupEvery, Now: opts.Now, Logger: a.log,
@@ -82,7 +85,7 @@ func (a *App) newCatchup(e *events, opts Options) (*catchup.Catchup, error) {
 	for _, w := range a.registry.Watched() {
 		cfg.Watched = append(cfg.Watched, catchup.Watched{DocType: w.Name, Single: w.Single, Submittable: w.Submittable})
 	}
-	return catchup.New(cfg), nil
+	return catchup.New(cfg)
 }
 
 // eventLog is how package write logs what it does to local rows.
@@ -124,6 +127,11 @@ func (a *App) dangling(ctx context.Context, after engine.Dangling, limit int) ([
 	return out, nil
 }
 
+// linkSnapshots reads what is kept of documents that local rows link to, for the loaders.
+func (a *App) linkSnapshots(ctx context.Context, documents []links.Document) (map[links.Document]links.Snapshot, error) {
+	return links.ReadSnapshots(ctx, a.db.Pool(), documents)
+}
+
 // checkCatchup tells what the last round of catch-up lacked, in the process that leads it.
 func (a *App) checkCatchup(context.Context) error {
 	status := a.events.catchup.Status()
@@ -159,6 +167,7 @@ func (a *App) followLog(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.events.hub.Run(ctx) })
 	group.Go(func() error { return a.trimEvents(ctx) })
+	group.Go(func() error { return a.events.snapshots.Run(ctx) })
 	if a.events.catchup == nil {
 		a.log.WarnContext(ctx, "without ERPNEXT_SERVICE_KEY only webhooks tell of changes in ERPNext: what they miss stays unknown to subscribers "+
 			"(imports, renames, changes by SQL, deliveries that were given up), and links of local rows stay as they are when a document is deleted")

@@ -258,7 +258,7 @@ func reservedTypes() map[string]string {
 	for _, n := range []string{
 		"Query", "Mutation", "Subscription", "String", "Int", "Float", "Boolean", "ID",
 		"Decimal", "Date", "Time", "DateTime", "JSON", "URL", "Upload", "Node", "Document", "ForeignDocument",
-		"PageInfo", "OrderDirection", "AggregateOrderBy", "Timespan", "OnDelete", "ChangeKind", "DocumentChange", "DanglingLink", "LinkOption", "SearchHit", "Me",
+		"PageInfo", "OrderDirection", "AggregateOrderBy", "Timespan", "OnDelete", "ChangeKind", "DocumentChange", "DanglingLink", "LinkSnapshot", "LinkOption", "SearchHit", "Me",
 		"DocumentRows", "DocumentsOrder", "DeletePayload", "UploadPayload", "AttachTo", "WriteError", "WorkflowAction", "StringFilter", "LinkFilter", "TreeLinkFilter", "IntFilter",
 		"FloatFilter", "DecimalFilter", "DateFilter", "DateTimeFilter", "TimeFilter", "BooleanFilter", "IDFilter",
 	} {

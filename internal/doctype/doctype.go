@@ -75,6 +75,9 @@ type Field struct {
 	// OnDelete is what a local @link does when what it leads to is deleted: one of the
 	// constants OnDelete…; "" for any other field.
 	OnDelete string
+	// Snapshot tells that a local @link to a document keeps its title for whoever sees the row;
+	// see SnapshotName.
+	Snapshot bool
 	// Create and Update say whether the inputs of a new row and of a change have the field.
 	Create, Update InputUse
 	// Facts is what the site tells about the field; nil for standard and local fields.
@@ -125,6 +128,8 @@ type Type struct {
 	byName   map[string]*Field
 	byColumn map[string]*Field
 	reverse  map[string]*Reverse
+	// snapshots are the links that keep one, by the name of the snapshot's field.
+	snapshots map[string]*Field
 }
 
 // Reverse is a connection from a type back to the documents that link to it:
@@ -169,8 +174,12 @@ func NewRegistry(types []*Type, methods ...*Method) *Registry {
 	for _, t := range types {
 		r.byKey[t.Key], r.byName[t.Name] = t, t
 		t.byName, t.byColumn, t.reverse = map[string]*Field{}, map[string]*Field{}, map[string]*Reverse{}
+		t.snapshots = map[string]*Field{}
 		for _, f := range t.Fields {
 			t.byName[f.Name] = f
+			if f.Snapshot {
+				t.snapshots[f.SnapshotName()] = f
+			}
 			if f.Column != "" {
 				t.byColumn[f.Column] = f
 			}

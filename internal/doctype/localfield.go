@@ -73,7 +73,7 @@ func (b *builder) localLink(t *Type, f *Field, def *ast.FieldDefinition, link *a
 		return nil, at(link.Position, "%s.%s: @link(onDelete: NULL) on a field that is never null: make it %s, or choose KEEP or CASCADE",
 			t.Name, f.Name, f.GraphQLType)
 	}
-	return f, nil
+	return f, localSnapshot(t, f, target, link)
 }
 
 // reverseList is the list of rows of another local type that link here.
@@ -119,6 +119,9 @@ func (b *builder) checkLocal(t *Type, def *ast.Definition) error {
 			return at(def.Position, "%s: %s and %s share the column %s", t.Name, columns[f.Column], f.Name, f.Column)
 		}
 		columns[f.Column] = f.Name
+		if f.Snapshot && slices.ContainsFunc(t.Fields, func(other *Field) bool { return other.Name == f.SnapshotName() }) {
+			return at(def.Position, "%s.%s is the snapshot of %s (@link(snapshot: true)): give the field another name", t.Name, f.SnapshotName(), f.Name)
+		}
 		if f.Name == "id" {
 			id = f.Kind == ID && f.NonNull
 		} else if f.Kind == ID {

@@ -90,7 +90,8 @@ func (b *builder) addReverse(t *Type, r *Reverse, by string) {
 }
 
 func hasName(t *Type, name string) bool {
-	return t.Writes.Workflow && name == WorkflowActions || slices.ContainsFunc(t.Fields, func(f *Field) bool { return f.Name == name }) ||
+	return t.Writes.Workflow && name == WorkflowActions ||
+		slices.ContainsFunc(t.Fields, func(f *Field) bool { return f.Name == name || f.Snapshot && f.SnapshotName() == name }) ||
 		slices.ContainsFunc(t.Reverse, func(r *Reverse) bool { return r.Name == name })
 }
 

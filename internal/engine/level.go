@@ -17,6 +17,7 @@ type level struct {
 	kids     []*kidGroup
 	lists    []*listGroup
 	reverses []*reverseGroup
+	snaps    *snapshotGroup
 	others   []call
 }
 
@@ -36,7 +37,7 @@ type call struct {
 func newLevel() *level { return &level{} }
 
 func (l *level) empty() bool {
-	return len(l.docs)+len(l.kids)+len(l.lists)+len(l.reverses)+len(l.others) == 0
+	return len(l.docs)+len(l.kids)+len(l.lists)+len(l.reverses)+len(l.others) == 0 && l.snaps == nil
 }
 
 func (l *level) calls(x *execution) []call {
@@ -52,6 +53,9 @@ func (l *level) calls(x *execution) []call {
 	}
 	for _, g := range l.reverses {
 		out = append(out, g.call(x))
+	}
+	if l.snaps != nil {
+		out = append(out, l.snaps.call(x))
 	}
 	return append(out, l.others...)
 }

@@ -9,6 +9,7 @@ import (
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
+	"erpgraph/internal/links"
 	"erpgraph/loaders"
 )
 
@@ -28,6 +29,7 @@ type slot struct {
 	list   []*object
 	conn   *connectionResult
 	value  graphql.Marshaler
+	kept   *links.Snapshot
 }
 
 // connectionResult is a connection of the answer. page is nil where the read failed.
@@ -99,6 +101,8 @@ func (x *execution) expand(o *object) {
 			if x.resolver() {
 				x.next.workflow(x, o, f)
 			}
+		case snapshotField:
+			x.next.snapshot(o, f)
 		}
 	}
 }

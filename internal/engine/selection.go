@@ -24,6 +24,7 @@ const (
 	reverseRowField // local @reverse: rows of another local type
 	customField     // hand-written resolver
 	workflowField   // actions that the caller may take on the document
+	snapshotField   // what is kept of a local link's document; def is the link
 )
 
 // selection is a selection set compiled for one object type.
@@ -108,6 +109,11 @@ func (c *compiler) field(t *doctype.Type, cf graphql.CollectedField) (*field, er
 		var err error
 		f.conn, err = c.connection(c.engine.registry.ByKey(rev.From), cf, rev)
 		return f, err
+	}
+	if link := t.SnapshotByName(cf.Name); link != nil {
+		f.kind, f.def = snapshotField, link
+		c.sink.Select(t, link.Column)
+		return f, nil
 	}
 	f.def = t.Field(cf.Name)
 	if f.def == nil && cf.Name == doctype.WorkflowActions && t.Writes.Workflow {

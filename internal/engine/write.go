@@ -76,6 +76,8 @@ func (w *writer) field(o *object, f *field) bool {
 		return w.rowList(o, f)
 	case customField, workflowField:
 		return w.customValue(o, f)
+	case snapshotField:
+		w.snapshot(o, f)
 	}
 	return true
 }

@@ -17,6 +17,7 @@ func (k *Keeper) rename(ctx context.Context, tx pgx.Tx, e event.Event) ([]event.
 		return nil, nil
 	}
 	var out []event.Event
+	all := true
 	for _, l := range k.upstream(e.DocType) {
 		var ids []string
 		why, err := attempt(ctx, tx, func(tx pgx.Tx) (err error) {
@@ -30,9 +31,15 @@ func (k *Keeper) rename(ctx context.Context, tx pgx.Tx, e event.Event) ([]event.
 			if err := k.dangle(ctx, tx, l, e.Previous, why); err != nil {
 				return nil, err
 			}
+			all = false
 			continue
 		}
 		out = append(out, events(l.Type, event.Updated, ids)...)
+	}
+	if len(k.upstream(e.DocType)) > 0 {
+		if err := moveSnapshot(ctx, tx, e, all); err != nil {
+			return nil, err
+		}
 	}
 	// Links that led nowhere lead to the new name.
 	return out, k.Restored(ctx, tx, e)

@@ -36,7 +36,7 @@ func SDL(r *doctype.Registry) (map[string][]byte, error) {
 		case doctype.Local:
 			dir = doctype.GeneratedDir
 			doc.Definitions = append(listTypes(r, t), writeTypes(r, t)...)
-			doc.Extensions = companions(r, t)
+			doc.Extensions = append(snapshots(t), companions(r, t)...)
 		}
 		doc.Definitions = append(doc.Definitions, liveTypes(t)...)
 		doc.Definitions = append(doc.Definitions, enumTypes(t, filtered)...)
@@ -226,6 +226,19 @@ func companions(r *doctype.Registry, local *doctype.Type) ast.DefinitionList {
 		}
 	}
 	return exts
+}
+
+// snapshots extend a local type by what is kept of the documents that it links to.
+func snapshots(t *doctype.Type) ast.DefinitionList {
+	var fields ast.FieldList
+	for _, f := range t.SnapshotLinks() {
+		fields = append(fields, field(f.SnapshotName(),
+			"What is kept of "+f.Name+"; null where it links to nothing, or nothing is known yet.", ast.NamedType(doctype.SnapshotType, nil)))
+	}
+	if len(fields) == 0 {
+		return nil
+	}
+	return ast.DefinitionList{object(t.Name, "", fields)}
 }
 
 // enumTypes are the enums of a type's Select fields, each with its filter. An enum of

@@ -8,6 +8,7 @@ import (
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/event"
+	"erpgraph/internal/links"
 	"erpgraph/internal/postgres"
 )
 
@@ -31,6 +32,9 @@ func (c *Change) store(ctx context.Context, claimed *claim) (*Result, error) {
 			if err := o.add(ctx, tx); err != nil {
 				return err
 			}
+		}
+		if err := links.SaveSnapshots(ctx, tx.SQL(), c.snapshots()); err != nil {
+			return err
 		}
 		if err := claimed.settleTx(ctx, tx, c.result()); err != nil {
 			return err

@@ -29,7 +29,7 @@ const appSDL = `
 type Contract implements Node @table(name: "service_contract") @access(read: ["Sales User"], write: ["Sales Manager"], through: "customer") {
   id: ID!
   customer: Customer! @link
-  item: Item! @link
+  item: Item! @link(snapshot: true)
   manager: User @link
   status: ContractStatus! @default
   startDate: Date!
@@ -69,7 +69,7 @@ type Frozen implements Node @table(name: "service_visit_part") @access(public: t
 
 var siteFacts = map[string]string{
 	"Customer":           `{"name": "Customer", "fields": [{"fieldname": "customer_name", "fieldtype": "Data"}]}`,
-	"Item":               `{"name": "Item", "fields": [{"fieldname": "item_name", "fieldtype": "Data"}]}`,
+	"Item":               `{"name": "Item", "title_field": "item_name", "fields": [{"fieldname": "item_name", "fieldtype": "Data"}]}`,
 	"User":               `{"name": "User", "fields": [{"fieldname": "full_name", "fieldtype": "Data"}]}`,
 	"Sales Invoice Item": `{"name": "Sales Invoice Item", "istable": 1, "fields": [{"fieldname": "item_code", "fieldtype": "Link", "options": "Item"}, {"fieldname": "qty", "fieldtype": "Float"}, {"fieldname": "rate", "fieldtype": "Currency"}]}`,
 	"Sales Invoice": `{"name": "Sales Invoice", "autoname": "naming_series:", "fields": [{"fieldname": "customer", "fieldtype": "Link", "options": "Customer", "reqd": 1},
