@@ -155,13 +155,14 @@ func (b *bundle) subscribe(tb testing.TB, credential, query string, variables ma
 func (s *stream) begin(tb testing.TB, query string, variables map[string]any) {
 	tb.Helper()
 	s.id++
-	before := s.b.log.count(`"msg":"subscribed"`)
+	refused := func() int { return s.b.log.count(`"code":"`) - s.b.log.count(`"code":""`) }
+	before, failed := s.b.log.count(`"msg":"subscribed"`), refused()
 	text, err := json.Marshal(map[string]any{"id": strconv.Itoa(s.id), "type": "subscribe", "payload": map[string]any{"query": query, "variables": variables}})
 	if err != nil {
 		tb.Fatal(err)
 	}
 	s.socket.send(tb, string(text))
-	s.b.until(tb, "subscribed", func() bool { return s.b.log.count(`"msg":"subscribed"`) > before || s.b.log.count(`"code":"`) > 0 })
+	s.b.until(tb, "subscribed", func() bool { return s.b.log.count(`"msg":"subscribed"`) > before || refused() > failed })
 }
 
 // next is the next event, or the end of the stream.

@@ -190,7 +190,7 @@ func (l *loss) history(t *testing.T, text string) string {
 }
 
 // eventCursor is where the log ends.
-func (b *bundle) eventCursor(t *testing.T, credential string) string {
+func (b *bundle) eventCursor(t testing.TB, credential string) string {
 	t.Helper()
 	var data struct{ EventCursor string }
 	b.query(t, credential, `{ eventCursor }`, nil).into(t, &data)

@@ -28,7 +28,7 @@ import (
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/frappe"
-	"erpgraph/internal/links"
+	"erpgraph/internal/snapshot"
 )
 
 // Upstream is what a Set needs of the REST client.
@@ -53,7 +53,7 @@ type Config struct {
 	Callers Callers
 	// Snapshots gives what is kept of documents that local rows link to, in one SQL statement;
 	// nil where nothing is.
-	Snapshots func(ctx context.Context, documents []links.Document) (map[links.Document]links.Snapshot, error)
+	Snapshots func(ctx context.Context, documents []snapshot.Document) (map[snapshot.Document]snapshot.Snapshot, error)
 	// ChunkNames is how many names one call carries at most. 0 means 1000: about
 	// 40 kB of body, far below what Frappe, gunicorn and MariaDB accept.
 	ChunkNames int
@@ -88,7 +88,7 @@ type Set struct {
 	// unasked are the DocTypes of which a list failed otherwise than by a refusal.
 	unasked map[string]bool
 	// titles are those that Readable has brought.
-	titles map[links.Document]seenTitle
+	titles map[snapshot.Document]seenTitle
 	// vouched are the ids of local rows that rows lead to which the caller sees.
 	vouched map[*doctype.Type]map[string]bool
 	reached map[reachKey][]string
@@ -131,7 +131,7 @@ func NewSet(cfg Config, cred frappe.Credential) *Set {
 		every:    map[*doctype.Type]*everyName{},
 		listable: map[string]bool{},
 		unasked:  map[string]bool{},
-		titles:   map[links.Document]seenTitle{},
+		titles:   map[snapshot.Document]seenTitle{},
 		vouched:  map[*doctype.Type]map[string]bool{},
 		reached:  map[reachKey][]string{},
 	}

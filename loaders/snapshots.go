@@ -6,15 +6,21 @@ import (
 	"time"
 
 	"erpgraph/internal/doctype"
-	"erpgraph/internal/links"
+	"erpgraph/internal/snapshot"
 )
+
+// LinkedDocument says which document a link leads to.
+type LinkedDocument = snapshot.Document
+
+// Snapshot is what is kept of a document.
+type Snapshot = snapshot.Snapshot
 
 // Snapshots gives what is kept of documents that local rows link to, in one SQL statement:
 // those of which something is. It knows nothing of who may see it: whoever asks has rows that
 // the caller sees, with links that keep a snapshot, and asks for what these lead to alone.
-func (s *Set) Snapshots(ctx context.Context, documents []links.Document) (map[links.Document]links.Snapshot, error) {
+func (s *Set) Snapshots(ctx context.Context, documents []snapshot.Document) (map[snapshot.Document]snapshot.Snapshot, error) {
 	if s.cfg.Snapshots == nil || len(documents) == 0 {
-		return map[links.Document]links.Snapshot{}, nil
+		return map[snapshot.Document]snapshot.Snapshot{}, nil
 	}
 	if err := s.statement(); err != nil {
 		return nil, err
@@ -65,21 +71,21 @@ func (s *Set) noteTitles(t *doctype.Type, rows []*Row, began time.Time) {
 	defer s.mu.Unlock()
 	for _, r := range rows {
 		if column == "" || r.Raw(column) != nil {
-			s.titles[links.Document{DocType: t.Key, Name: r.Key}] = seenTitle{r.Text(column), began}
+			s.titles[snapshot.Document{DocType: t.Key, Name: r.Key}] = seenTitle{r.Text(column), began}
 		}
 	}
 }
 
 // SeenTitle gives the title of a document, by its real name, that Readable has brought: what a
 // link that keeps a snapshot is to keep of it.
-func (s *Set) SeenTitle(d links.Document) (seen links.Seen, ok bool) {
+func (s *Set) SeenTitle(d snapshot.Document) (seen snapshot.Seen, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, ok := s.titles[d]
 	if !ok {
-		return links.Seen{}, false
+		return snapshot.Seen{}, false
 	}
-	seen = links.Seen{Document: d, Began: t.began}
+	seen = snapshot.Seen{Document: d, Began: t.began}
 	if t.title != "" {
 		seen.Title = &t.title
 	}

@@ -12,7 +12,7 @@ import (
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/frappe"
-	"erpgraph/internal/links"
+	"erpgraph/internal/snapshot"
 	"erpgraph/loaders"
 )
 
@@ -45,8 +45,10 @@ func TestSeenTitle(t *testing.T) {
 	reg := snapshotTypes(t)
 	up := &upstream{list: func(frappe.ListQuery) ([]map[string]string, error) {
 		return []map[string]string{
-			{"name": `"Grant"`, "owner": `"x"`, "title": `"Grant & \"Co\""`}, {"name": `"West"`, "owner": `"x"`, "title": `null`},
-			{"name": `"Hidden"`, "owner": `"x"`}, {"name": `"Select only"`, "title": `"told"`},
+			{"name": `"Grant"`, "owner": `"x"`, "title": `"Grant & \"Co\""`},
+			{"name": `"West"`, "owner": `"x"`, "title": `null`},
+			{"name": `"Hidden"`, "owner": `"x"`},
+			{"name": `"Select only"`, "title": `"told"`},
 		}, nil
 	}}
 	set := newSet(t, up, func(cfg *loaders.Config) { cfg.Registry = reg })
@@ -68,7 +70,7 @@ func TestSeenTitle(t *testing.T) {
 		t.Errorf("asked for %v", asked)
 	}
 	for name, want := range map[string]string{"Grant": `Grant & "Co"`, "West": "none", "Hidden": "unknown", "Select only": "unknown", "grant": "unknown"} {
-		seen, ok := set.SeenTitle(links.Document{DocType: "Customer", Name: name})
+		seen, ok := set.SeenTitle(snapshot.Document{DocType: "Customer", Name: name})
 		got := "unknown"
 		if ok && seen.Title != nil {
 			got = *seen.Title
@@ -79,7 +81,7 @@ func TestSeenTitle(t *testing.T) {
 			t.Errorf("%s: %s (%+v), want %s", name, got, seen, want)
 		}
 	}
-	if _, ok := set.SeenTitle(links.Document{DocType: "Item", Name: "Grant"}); ok {
+	if _, ok := set.SeenTitle(snapshot.Document{DocType: "Item", Name: "Grant"}); ok {
 		t.Error("a title that no link keeps")
 	}
 }
@@ -114,31 +116,31 @@ func TestUnasked(t *testing.T) {
 
 func TestSnapshots(t *testing.T) {
 	t.Parallel()
-	grant, reads := links.Document{DocType: "Customer", Name: "Grant"}, 0
+	grant, reads := snapshot.Document{DocType: "Customer", Name: "Grant"}, 0
 	failure := errors.New("no database")
-	read := func(_ context.Context, documents []links.Document) (map[links.Document]links.Snapshot, error) {
+	read := func(_ context.Context, documents []snapshot.Document) (map[snapshot.Document]snapshot.Snapshot, error) {
 		reads++
-		if !slices.Equal(documents, []links.Document{grant}) {
+		if !slices.Equal(documents, []snapshot.Document{grant}) {
 			return nil, failure
 		}
-		return map[links.Document]links.Snapshot{grant: {Document: grant}}, nil
+		return map[snapshot.Document]snapshot.Snapshot{grant: {Document: grant}}, nil
 	}
-	if got, err := newSet(t, &upstream{}, nil).Snapshots(t.Context(), []links.Document{grant}); len(got) > 0 || err != nil {
+	if got, err := newSet(t, &upstream{}, nil).Snapshots(t.Context(), []snapshot.Document{grant}); len(got) > 0 || err != nil {
 		t.Errorf("where none are kept: %v, %v", got, err)
 	}
 	set := newSet(t, &upstream{}, func(cfg *loaders.Config) { cfg.Snapshots = read })
-	if got, err := set.Snapshots(t.Context(), []links.Document{grant}); len(got) != 1 || err != nil {
+	if got, err := set.Snapshots(t.Context(), []snapshot.Document{grant}); len(got) != 1 || err != nil {
 		t.Errorf("%v, %v", got, err)
 	}
 	if _, err := set.Snapshots(t.Context(), nil); err != nil || reads != 1 {
 		t.Errorf("of nothing: %v, %d reads", err, reads)
 	}
-	if _, err := set.Snapshots(t.Context(), []links.Document{{}}); !errors.Is(err, failure) {
+	if _, err := set.Snapshots(t.Context(), []snapshot.Document{{}}); !errors.Is(err, failure) {
 		t.Errorf("a failure: %v", err)
 	}
 	var err error
 	for range 300 {
-		if _, err = set.Snapshots(t.Context(), []links.Document{grant}); err != nil {
+		if _, err = set.Snapshots(t.Context(), []snapshot.Document{grant}); err != nil {
 			break
 		}
 	}

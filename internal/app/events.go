@@ -19,6 +19,7 @@ import (
 	"erpgraph/internal/frappe"
 	"erpgraph/internal/httpapi"
 	"erpgraph/internal/links"
+	"erpgraph/internal/snapshot"
 	"erpgraph/internal/webhook"
 )
 
@@ -128,8 +129,8 @@ func (a *App) dangling(ctx context.Context, after engine.Dangling, limit int) ([
 }
 
 // linkSnapshots reads what is kept of documents that local rows link to, for the loaders.
-func (a *App) linkSnapshots(ctx context.Context, documents []links.Document) (map[links.Document]links.Snapshot, error) {
-	return links.ReadSnapshots(ctx, a.db.Pool(), documents)
+func (a *App) linkSnapshots(ctx context.Context, documents []snapshot.Document) (map[snapshot.Document]snapshot.Snapshot, error) {
+	return snapshot.Read(ctx, a.db.Pool(), documents)
 }
 
 // checkCatchup tells what the last round of catch-up lacked, in the process that leads it.

@@ -21,6 +21,11 @@ func (c *Catchup) documents(ctx context.Context, m moment, w Watched) error {
 			}
 			events = append(events, e)
 		}
+		// A rename may have come since its Comments were read, and of some DocTypes it changes
+		// modified: whoever knows the document is to hear of its new name before news of it.
+		if err := c.renamedMeanwhile(ctx, m, events); err != nil {
+			return err
+		}
 		events, err := c.unmoved(ctx, w.DocType, events)
 		if err != nil {
 			return err

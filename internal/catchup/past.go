@@ -140,3 +140,15 @@ func (c *Catchup) doctypes() []string {
 	}
 	return out
 }
+
+// renamedMeanwhile reads the Comments of renames once more, where there is news to log. An
+// account that can't read them was told of by the step that begins with them.
+func (c *Catchup) renamedMeanwhile(ctx context.Context, m moment, news []event.Event) error {
+	if len(news) == 0 {
+		return nil
+	}
+	if err := c.renames(ctx, m); err != nil && !trail.Unreadable(err) {
+		return err
+	}
+	return nil
+}

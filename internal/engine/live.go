@@ -102,7 +102,7 @@ func (l *live) enter(ctx context.Context, m *member) error {
 		switch {
 		case errors.Is(err, errClassAhead):
 			try++
-		case !errors.Is(err, errClassEnded):
+		case !errors.Is(err, errClassEnded) && !errors.Is(err, errTurned):
 			return err
 		}
 	}
@@ -112,6 +112,8 @@ func (l *live) enter(ctx context.Context, m *member) error {
 var (
 	errClassEnded = errors.New("the class has ended")
 	errClassAhead = errors.New("the class has read on since the subscriber's cursor")
+	// errTurned is of a credential that is another than a moment ago: its reader moves on.
+	errTurned = errors.New("another credential was handed over")
 )
 
 // class finds the class of a key, or makes it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/99designs/gqlgen/graphql"
 
@@ -50,9 +51,9 @@ func (r *changeReader) join(ctx context.Context, c *class, m *member) error {
 	if c.spec.names == nil {
 		return x.mayListen(ctx, c.spec)
 	}
-	names := make([]string, 0, len(c.spec.names))
-	for n := range c.spec.names {
-		names = append(names, n)
+	names := slices.Collect(maps.Keys(m.asked))
+	for _, n := range names { // its class may not know of those that it followed
+		c.spec.names[n] = true
 	}
 	rows, err := x.liveRows(ctx, c.spec, c.spec.typ, names)
 	if err != nil {
@@ -63,14 +64,15 @@ func (r *changeReader) join(ctx context.Context, c *class, m *member) error {
 			return err
 		}
 	}
-	m.named = map[string]bool{}
+	m.named = map[string]int64{}
 	var readable []docKey
 	for n := range rows {
-		m.named[n] = true
+		m.named[n] = m.head
 		readable = append(readable, docKey{c.spec.typ.Key, n})
 	}
 	r.canonical(x, c.spec, m)
-	return r.remember(ctx, c, readable, m.start)
+	// As of now, whatever cursor it came with: then it may have been another document's name.
+	return r.remember(ctx, c, readable, m.head)
 }
 
 // canonical adds the names that ERPNext has for those that the client gave: it takes names
@@ -79,9 +81,9 @@ func (r *changeReader) canonical(x *execution, s *liveSpec, m *member) {
 	if s.typ.Source != doctype.Upstream || s.where != nil {
 		return
 	}
-	for n := range maps.Clone(s.names) {
+	for n := range maps.Clone(m.asked) {
 		if row, err := x.set.Document(s.typ, n); err == nil && row.Key != n && row.Text(ownerOfDocument) != "" {
-			s.names[row.Key], m.named[row.Key] = true, true
+			s.names[row.Key], m.asked[row.Key], m.named[row.Key] = true, false, m.head
 		}
 	}
 }

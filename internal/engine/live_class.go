@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -123,7 +122,7 @@ func (c *class) attach(ctx context.Context, m *member) error {
 	if err != nil {
 		return err
 	}
-	m.start, m.floor = s.Start().Seq, s.Start().Seq
+	m.start, m.floor, m.head = s.Start().Seq, s.Start().Seq, s.Head()
 	if m.spec.after != nil {
 		m.resumed = m.spec.after.Seq
 	}
@@ -164,6 +163,7 @@ func (c *class) move(m *member) {
 	spec, at := *m.spec, c.at
 	spec.names = maps.Clone(c.spec.names)
 	if spec.kind != liveList {
+		at.Seq = max(at.Seq, m.floor) // what waits for the class may be from before it came
 		spec.after = &at
 	}
 	m.spec = &spec
@@ -196,7 +196,7 @@ func (c *class) execution(ctx context.Context) (*execution, error) {
 		return nil, err
 	}
 	if x.set.Credential().Key() != c.credential {
-		return nil, fmt.Errorf("the credential changed while it was read with")
+		return nil, errTurned
 	}
 	if _, err := x.set.Caller(ctx); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"time"
@@ -99,7 +100,16 @@ const (
 func (c *class) handle(events []event.Event) error {
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		err := c.once(events)
-		if !passing(err) {
+		switch half := len(events) / 2; {
+		case errors.Is(err, errTurned):
+			continue
+		case apierror.CodeOf(err) == apierror.CostLimit && half > 0 && c.spec.kind != liveList:
+			// Of more DocTypes than an operation may ask for: fewer at once.
+			if err := c.handle(events[:half]); err != nil {
+				return err
+			}
+			return c.handle(events[half:])
+		case !passing(err):
 			return err
 		}
 		c.live.log.WarnContext(c.ctx, "events wait: their documents can't be read", slog.String("subscription", c.spec.field.Name), slog.Any("error", err))
@@ -162,6 +172,7 @@ func (c *class) settle() (merged bool, err error) {
 		return false, err
 	}
 	defer c.give()
+	c.at.Seq = max(c.at.Seq, c.stream.At()) // past what is of others
 	other := c.live.caughtUp(c)
 	if other == nil {
 		return false, nil
@@ -178,6 +189,9 @@ func (c *class) settle() (merged bool, err error) {
 		if s.seq > other.shown[at].seq {
 			other.shown[at] = s
 		}
+	}
+	for n := range c.spec.names { // also those that documents have got since
+		other.spec.names[n] = true
 	}
 	c.mu.Lock()
 	all := c.members

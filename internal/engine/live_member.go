@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"erpgraph/internal/apierror"
+	"erpgraph/internal/event"
 )
 
 // What waits for one subscriber is bounded: more, and it has to come again with its cursor.
@@ -27,8 +28,14 @@ type member struct {
 	start, floor int64
 	// resumed is the place up to which an earlier stream of the same user has shown documents; 0 for none.
 	resumed int64
-	// named are the documents that it named and could read when the stream began.
-	named map[string]bool
+	// head is the end of the log when it came: what it reads then is of no earlier place.
+	head int64
+	// asked are the names that it listens to, nil for all: those that the client gave, and (true)
+	// those that documents which it knew by these have got since. Those of its class may be more.
+	asked map[string]bool
+	// named are the documents that it named and could read, with the place from which on it may
+	// hear of their end: head, or that of the RENAMED that told it of the name.
+	named map[string]int64
 
 	mu      sync.Mutex
 	class   *class
@@ -50,7 +57,14 @@ type liveResult struct {
 }
 
 func newMember(ctx context.Context, l *live, spec *liveSpec) *member {
-	return &member{ctx: ctx, live: l, spec: spec, out: make(chan *Result, outBuffer)}
+	m := &member{ctx: ctx, live: l, spec: spec, out: make(chan *Result, outBuffer)}
+	if spec.names != nil {
+		m.asked = make(map[string]bool, len(spec.names))
+		for n := range spec.names {
+			m.asked[n] = false
+		}
+	}
+	return m
 }
 
 // push hands a result on without waiting. A subscriber for whom too much waits is ended,
@@ -171,7 +185,26 @@ func (m *member) enters(c *class) bool {
 }
 
 // saw tells whether the stream has shown a document of the class to this member, or it
-// named it and could read it. known are those that streams had shown it before it came again.
-func (m *member) saw(c *class, at docKey, known shownBefore) bool {
-	return c.shown[at].seq > m.start || m.named[at.name] || m.resumed > 0 && known[m.resumed][at] || known[everShown][at]
+// named it and could read it, before the place seq. known are those that streams had shown
+// it before it came again.
+func (m *member) saw(c *class, at docKey, seq int64, known shownBefore) bool {
+	since, named := m.named[at.name]
+	return c.shown[at].seq > m.start || named && seq > since || m.resumed > 0 && known[m.resumed][at] || known[everShown][at]
+}
+
+// listens tells whether the member listens to a name.
+func (m *member) listens(name string) bool {
+	if m.asked == nil {
+		return true
+	}
+	_, ok := m.asked[name]
+	return ok
+}
+
+// follow lets the member go on with a document that it named and knew, under another name.
+func (m *member) follow(c *class, e event.Event, known shownBefore) {
+	followed, asked := m.asked[e.Previous]
+	if asked && (followed || m.saw(c, docKey{e.DocType, e.Previous}, e.Seq, known)) {
+		m.asked[e.Name] = true
+	}
 }

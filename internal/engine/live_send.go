@@ -11,7 +11,7 @@ import (
 
 // send hands the results on, each to those whom the rule lets have it. What is shown is
 // remembered before.
-func (r *changeReader) send(ctx context.Context, c *class, w window, known shownBefore) error {
+func (r *changeReader) send(ctx context.Context, c *class, w window, renames []event.Event, known shownBefore) error {
 	var seen []docKey
 	for i, e := range w.changes {
 		if w.results[i] != nil && w.rows[e.key()] != nil {
@@ -25,6 +25,11 @@ func (r *changeReader) send(ctx context.Context, c *class, w window, known shown
 	c.mu.Lock()
 	members := slices.Clone(c.members)
 	c.mu.Unlock()
+	for _, e := range renames {
+		for _, m := range members {
+			m.follow(c, e, known)
+		}
+	}
 	told := map[docKey]bool{} // old names whose end comes with the new name
 	for i, e := range w.changes {
 		if from := (docKey{e.DocType, e.Previous}); w.results[i] != nil && e.Kind == event.Renamed && w.rows[from] == nil {
@@ -44,18 +49,26 @@ func (r *changeReader) send(ctx context.Context, c *class, w window, known shown
 				m.push(out)
 			}
 		}
-		switch e.Kind {
-		case event.Deleted:
-			delete(c.shown, e.key())
-			continue
-		case event.Renamed:
-			if from := (docKey{e.DocType, e.Previous}); told[from] {
-				delete(c.shown, from)
-			}
-		default:
-		}
-		c.shown[e.key()] = now
+		c.note(e, now, told)
 	}
+	c.forget()
+	return nil
+}
+
+// note keeps what was shown last of a document.
+func (c *class) note(e change, now showing, told map[docKey]bool) {
+	if e.Kind == event.Deleted {
+		delete(c.shown, e.key())
+		return
+	}
+	if from := (docKey{e.DocType, e.Previous}); e.Kind == event.Renamed && told[from] {
+		delete(c.shown, from)
+	}
+	c.shown[e.key()] = now
+}
+
+// forget bounds what the class remembers.
+func (c *class) forget() {
 	for at := range c.shown {
 		if len(c.shown) <= maxShown {
 			break
@@ -63,7 +76,6 @@ func (r *changeReader) send(ctx context.Context, c *class, w window, known shown
 		delete(c.shown, at)
 		c.forgot = true
 	}
-	return nil
 }
 
 // of is what a member gets of change i: nil for nothing.
@@ -71,22 +83,44 @@ func (r *changeReader) of(c *class, m *member, w window, i int, now showing, kno
 	e := w.changes[i]
 	from := docKey{e.DocType, e.Previous}
 	switch {
-	case e.Seq <= m.floor:
+	case e.Seq <= m.floor, !m.listens(e.Name):
 		return nil
-	case e.Kind == event.Deleted && (!m.saw(c, e.key(), known) || !c.spec.wants(event.Deleted)):
+	case e.Kind == event.Deleted && !m.saw(c, e.key(), e.Seq, known):
 		return nil
-	case e.Kind == event.Renamed && (w.rows[from] != nil || !m.saw(c, from, known)):
+	case e.Kind == event.Renamed && (w.rows[from] != nil || !m.saw(c, from, e.Seq, known)):
 		// Its old name is another's by now, or never was told: it is just a document.
 		if !c.spec.wants(event.Updated) {
 			return nil
 		}
 		return w.plain[i]
-	case e.Kind == event.Renamed && m.named[e.Previous]:
-		m.named[e.Name] = true
+	case !c.spec.wants(e.Kind):
+		return nil // what it turned out to be
+	case e.Kind == event.Renamed && m.asked != nil:
+		m.named[e.Name] = e.Seq
 	case e.Kind == event.Updated && now.modified != "" && c.shown[e.key()].modified == now.modified && c.shown[e.key()].seq > m.start:
 		return nil // that state came with an earlier event
 	}
 	return w.results[i]
+}
+
+// follow has the members go on with what they named, where nothing of it is sent.
+func (r *changeReader) follow(ctx context.Context, c *class, renames []event.Event) error {
+	if len(renames) == 0 {
+		return nil
+	}
+	known, err := r.known(ctx, c, nil, renames)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	members := slices.Clone(c.members)
+	c.mu.Unlock()
+	for _, e := range renames {
+		for _, m := range members {
+			m.follow(c, e, known)
+		}
+	}
+	return nil
 }
 
 // remember has the database know what is about to be shown, once for each document.
@@ -121,12 +155,15 @@ const everShown = math.MaxInt64
 
 // known asks which of the documents that end, or change their name, were shown to
 // subscribers before they came again.
-func (r *changeReader) known(ctx context.Context, c *class, changes []change) (shownBefore, error) {
+func (r *changeReader) known(ctx context.Context, c *class, changes []change, renames []event.Event) (shownBefore, error) {
 	byType := map[string][]string{}
 	for _, e := range changes {
 		if e.ended { // the old names of those that were renamed among them
 			byType[e.DocType] = append(byType[e.DocType], e.Name)
 		}
+	}
+	for _, e := range renames { // of kinds that nobody asked for, too
+		byType[e.DocType] = append(byType[e.DocType], e.Previous)
 	}
 	out := shownBefore{}
 	if len(byType) == 0 {

@@ -29,9 +29,15 @@ type window struct {
 
 // window reads the documents of events, and sends what the subscribers may see of them.
 func (r *changeReader) window(ctx context.Context, c *class, events []event.Event) error {
-	changes := mergeEvents(slices.DeleteFunc(slices.Clone(events), func(e event.Event) bool { return !c.spec.passes(e) }))
+	var renames []event.Event
+	changes := mergeEvents(slices.DeleteFunc(slices.Clone(events), func(e event.Event) bool {
+		if c.spec.follows(e) {
+			renames = append(renames, e)
+		}
+		return !c.spec.passes(e)
+	}))
 	if len(changes) == 0 {
-		return nil
+		return r.follow(ctx, c, renames)
 	}
 	x, err := c.execution(ctx)
 	if err != nil {
@@ -45,7 +51,7 @@ func (r *changeReader) window(ctx context.Context, c *class, events []event.Even
 	if err != nil {
 		return err
 	}
-	known, err := r.known(ctx, c, changes)
+	known, err := r.known(ctx, c, changes, renames)
 	if err != nil {
 		return err
 	}
@@ -65,7 +71,7 @@ func (r *changeReader) window(ctx context.Context, c *class, events []event.Even
 			p.errs = w.results[i].errs
 		}
 	}
-	return r.send(ctx, c, w, known)
+	return r.send(ctx, c, w, renames, known)
 }
 
 // render writes change i, once for those who know the document, and once for those who

@@ -9,7 +9,6 @@ import (
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
-	"erpgraph/internal/links"
 	"erpgraph/loaders"
 )
 
@@ -29,7 +28,7 @@ type slot struct {
 	list   []*object
 	conn   *connectionResult
 	value  graphql.Marshaler
-	kept   *links.Snapshot
+	kept   *loaders.Snapshot
 }
 
 // connectionResult is a connection of the answer. page is nil where the read failed.

@@ -8,21 +8,21 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"erpgraph/internal/doctype"
-	"erpgraph/internal/links"
+	"erpgraph/loaders"
 )
 
 // snapshotGroup reads what is kept of the documents that the local rows of a level link to,
 // whatever their types.
 type snapshotGroup struct {
-	documents []links.Document
-	asked     map[links.Document]bool
+	documents []loaders.LinkedDocument
+	asked     map[loaders.LinkedDocument]bool
 	wants     []snapshotWant
-	kept      map[links.Document]links.Snapshot
+	kept      map[loaders.LinkedDocument]loaders.Snapshot
 	err       error
 }
 
 type snapshotWant struct {
-	document links.Document
+	document loaders.LinkedDocument
 	owner    *object
 	f        *field
 }
@@ -30,12 +30,12 @@ type snapshotWant struct {
 // snapshot asks for what is kept of a row's link. The row was read as the caller, who sees it:
 // that is all that a snapshot asks of him.
 func (l *level) snapshot(owner *object, f *field) {
-	document := links.Document{DocType: f.def.Target, Name: owner.row.Text(f.def.Column)}
+	document := loaders.LinkedDocument{DocType: f.def.Target, Name: owner.row.Text(f.def.Column)}
 	if document.Name == "" {
 		return
 	}
 	if l.snaps == nil {
-		l.snaps = &snapshotGroup{asked: map[links.Document]bool{}}
+		l.snaps = &snapshotGroup{asked: map[loaders.LinkedDocument]bool{}}
 	}
 	g := l.snaps
 	if !g.asked[document] {

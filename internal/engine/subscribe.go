@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"strings"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -108,14 +107,12 @@ func (e *Engine) liveSpec(ctx context.Context, f graphql.CollectedField) (*liveS
 	if err := s.arguments(e, args); err != nil {
 		return nil, err
 	}
-	if err := s.cursor(args.text("after")); err != nil {
-		return nil, err
+	after := args.text("after")
+	if last := e.live.cfg.LastEventID(ctx); last != "" && sub.kind != liveList {
+		after = last // an EventSource that connects again tells where it was, and keeps its URL
 	}
-	if s.after == nil && sub.kind != liveList {
-		// An EventSource that connects again tells where it was, and does not change its URL.
-		if err := s.cursor(e.live.cfg.LastEventID(ctx)); err != nil {
-			return nil, err
-		}
+	if err := s.cursor(after); err != nil {
+		return nil, err
 	}
 	delete(args, "after")
 	asked, err := json.Marshal(args)
@@ -224,7 +221,7 @@ func (s *liveSpec) docTypes(e *Engine, args arguments) error {
 func operationText(op *graphql.OperationContext, f graphql.CollectedField) (string, error) {
 	vars := op.Variables
 	if a := f.Arguments.ForName("after"); a != nil && a.Value != nil && a.Value.Kind == ast.Variable &&
-		strings.Count(op.RawQuery, "$"+a.Value.Raw) == 2 { // its definition, and its use here
+		variableUses(op.Doc, a.Value.Raw) == 1 {
 		vars = maps.Clone(vars)
 		delete(vars, a.Value.Raw)
 	}
@@ -243,10 +240,13 @@ func (s *liveSpec) streamKey(user string) event.StreamKey {
 
 // passes tells whether the client wants an event at all. It is asked in the order of events.
 func (s *liveSpec) passes(e event.Event) bool {
-	if e.Previous != "" && s.names[e.Previous] {
-		s.names[e.Name] = true // who named the document goes on with it
+	if s.follows(e) {
+		s.names[e.Name] = true // who named the document, and could read it, goes on with it
 	}
 	return s.wants(e.Kind) && (s.names == nil || s.names[e.Name])
 }
+
+// follows tells that a document that was named goes on under another name.
+func (s *liveSpec) follows(e event.Event) bool { return e.Previous != "" && s.names[e.Previous] }
 
 func (s *liveSpec) wants(k event.Kind) bool { return s.kinds == nil || s.kinds[k] }

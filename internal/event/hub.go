@@ -253,7 +253,7 @@ func (h *Hub) Attach(ctx context.Context, doctypes []string, after *Cursor) (*St
 		h.add(key, t)
 	}
 	s := &Stream{
-		hub: h, life: h.life, topic: t, key: key, epoch: start.Epoch, start: start.Seq,
+		hub: h, life: h.life, topic: t, key: key, epoch: start.Epoch, start: start.Seq, head: h.at.Seq,
 		at: start.Seq, upTo: h.at.Seq, place: t.end(), excused: true, closed: make(chan struct{}),
 	}
 	t.streams[s] = struct{}{}

@@ -22,6 +22,7 @@ type Stream struct {
 	key   topicKey
 	epoch string
 	start int64
+	head  int64
 
 	// at is how far the stream has handed out all there was; upTo is where the log's part of
 	// the way ends, and place is the topic's first event after it. The hub reads place with
@@ -40,6 +41,14 @@ type Stream struct {
 
 // Start is where the stream began: its first event comes after it.
 func (s *Stream) Start() Cursor { return Cursor{Epoch: s.epoch, Seq: s.start} }
+
+// Head is how far the log was followed when the stream began: the start, unless the stream
+// goes on behind a cursor.
+func (s *Stream) Head() int64 { return s.head }
+
+// At is how far the stream has handed out all there was. Like Next, it is for the one
+// goroutine that reads the stream.
+func (s *Stream) At() int64 { return s.at }
 
 // Next waits for events and gives all that are there, at most 500: first those of the log
 // after the cursor, then those that came since; no event twice, none left out. The slice

@@ -8,6 +8,7 @@ import (
 
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/event"
+	"erpgraph/internal/snapshot"
 )
 
 // rename lets links follow a document to its new name. Where the database refuses that
@@ -37,7 +38,7 @@ func (k *Keeper) rename(ctx context.Context, tx pgx.Tx, e event.Event) ([]event.
 		out = append(out, events(l.Type, event.Updated, ids)...)
 	}
 	if len(k.upstream(e.DocType)) > 0 {
-		if err := moveSnapshot(ctx, tx, e, all); err != nil {
+		if err := snapshot.Move(ctx, tx, e, all); err != nil {
 			return nil, err
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"erpgraph/internal/doctype"
 	"erpgraph/internal/event"
 	"erpgraph/internal/frappe"
+	"erpgraph/internal/snapshot"
 )
 
 const (
@@ -103,7 +104,7 @@ func (s *Snapshots) follow(ctx context.Context, until time.Time) error {
 		next, done, err := s.Refresh(ctx, after)
 		switch {
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // it is time
+			return nil // it is time
 		case err != nil:
 			s.cfg.Logger.WarnContext(ctx, "link snapshots could not be refreshed: titles may be old", "error", err, "retry", retry)
 			pause(ctx, retry)
@@ -114,7 +115,7 @@ func (s *Snapshots) follow(ctx context.Context, until time.Time) error {
 		if done {
 			if _, err := stream.Next(ctx); err != nil {
 				if ctx.Err() != nil {
-					return nil //nolint:nilerr // it is time
+					return nil // it is time
 				}
 				return err
 			}
@@ -155,7 +156,7 @@ func (s *Snapshots) Refresh(ctx context.Context, after int64) (next int64, done 
 // due are the documents with a snapshot that was not tried to be read since an event. Deletions
 // are none: there is nothing to read any more, and the title is kept as long as a row links
 // there.
-func (s *Snapshots) due(ctx context.Context, tx pgx.Tx, after int64) (due []Document, head int64, err error) {
+func (s *Snapshots) due(ctx context.Context, tx pgx.Tx, after int64) (due []snapshot.Document, head int64, err error) {
 	if err := tx.QueryRow(ctx, `select seq from event_head`).Scan(&head); err != nil {
 		return nil, 0, fmt.Errorf("end of the event log: %w", err)
 	}
@@ -166,7 +167,7 @@ func (s *Snapshots) due(ctx context.Context, tx pgx.Tx, after int64) (due []Docu
 	if err != nil {
 		return nil, 0, fmt.Errorf("what is due: %w", err)
 	}
-	due, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Document])
+	due, err = pgx.CollectRows(rows, pgx.RowToStructByPos[snapshot.Document])
 	if err != nil {
 		return nil, 0, fmt.Errorf("what is due: %w", err)
 	}
@@ -175,7 +176,7 @@ func (s *Snapshots) due(ctx context.Context, tx pgx.Tx, after int64) (due []Docu
 
 // read asks ERPNext for the titles of documents, and keeps them. Documents that the account does
 // not see keep the title that they have.
-func (s *Snapshots) read(ctx context.Context, tx pgx.Tx, documents []Document) error {
+func (s *Snapshots) read(ctx context.Context, tx pgx.Tx, documents []snapshot.Document) error {
 	byType := map[string][]string{}
 	for _, d := range documents {
 		byType[d.DocType] = append(byType[d.DocType], d.Name)
@@ -183,7 +184,7 @@ func (s *Snapshots) read(ctx context.Context, tx pgx.Tx, documents []Document) e
 	var failed []error
 	for _, key := range slices.Sorted(maps.Keys(byType)) {
 		// Taken before the reading: an event that comes meanwhile calls for another one.
-		began, err := clock(ctx, tx)
+		began, err := snapshot.Clock(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -195,7 +196,7 @@ func (s *Snapshots) read(ctx context.Context, tx pgx.Tx, documents []Document) e
 			failed = append(failed, err)
 			continue
 		}
-		if err := keepSnapshots(ctx, tx, seen, began); err != nil {
+		if err := snapshot.Keep(ctx, tx, seen, began); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx, `update link_snapshot set asked_at = greatest(asked_at, $3) where doctype = $1 and name = any($2)`,
@@ -207,7 +208,7 @@ func (s *Snapshots) read(ctx context.Context, tx pgx.Tx, documents []Document) e
 }
 
 // titles are one list call. Names are compared exactly, as the rows' are.
-func (s *Snapshots) titles(ctx context.Context, key string, names []string) ([]Seen, error) {
+func (s *Snapshots) titles(ctx context.Context, key string, names []string) ([]snapshot.Seen, error) {
 	columns := []frappe.Column{{Field: "name"}}
 	if title := s.cfg.Registry.ByKey(key).SnapshotTitle(); title != "" {
 		columns = append(columns, frappe.Column{Field: title})
@@ -219,13 +220,13 @@ func (s *Snapshots) titles(ctx context.Context, key string, names []string) ([]S
 	if err != nil {
 		return nil, fmt.Errorf("titles of %s: %w", key, err)
 	}
-	out := make([]Seen, 0, len(table.Rows))
+	out := make([]snapshot.Seen, 0, len(table.Rows))
 	for _, row := range table.Rows {
 		name := textOf(row[0])
 		if name == nil || !slices.Contains(names, *name) {
 			continue
 		}
-		seen := Seen{Document: Document{key, *name}}
+		seen := snapshot.Seen{Document: snapshot.Document{DocType: key, Name: *name}}
 		if len(row) > 1 {
 			if row[1] == nil {
 				continue // the account may not read it

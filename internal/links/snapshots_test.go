@@ -20,6 +20,7 @@ import (
 	"erpgraph/internal/event"
 	"erpgraph/internal/links"
 	"erpgraph/internal/postgres/postgrestest"
+	"erpgraph/internal/snapshot"
 )
 
 // snapshotSDL are tables whose links to customers keep snapshots, all but one; those to items
@@ -90,7 +91,7 @@ func (w *snapshotWorld) title(name, title string) {
 func (w *snapshotWorld) save(name, title string, ago time.Duration) {
 	w.tb.Helper()
 	w.tx(func(tx pgx.Tx) error {
-		return links.SaveSnapshots(w.tb.Context(), tx, []links.Seen{{Document: links.Document{DocType: "Customer", Name: name}, Title: &title, Began: time.Now().Add(-ago)}})
+		return snapshot.Save(w.tb.Context(), tx, []snapshot.Seen{{Document: snapshot.Document{DocType: "Customer", Name: name}, Title: &title, Began: time.Now().Add(-ago)}})
 	})
 }
 
@@ -144,25 +145,25 @@ func TestSaveSnapshots(t *testing.T) {
 	w.save("Grant", "read later", time.Second)
 	w.save("Grant", "read before, stored later", 30*time.Second)
 	long := strings.Repeat("ü", 2000)
-	zero, grant := "a\x00b", links.Document{DocType: "Customer", Name: "Grant"}
+	zero, grant := "a\x00b", snapshot.Document{DocType: "Customer", Name: "Grant"}
 	w.tx(func(tx pgx.Tx) error {
-		return links.SaveSnapshots(t.Context(), tx, []links.Seen{
-			{Document: links.Document{DocType: "Customer", Name: "Zero"}, Title: &zero, Began: time.Now()},
-			{Document: links.Document{DocType: "Customer", Name: "Long"}, Title: &long, Began: time.Now()},
-			{Document: links.Document{DocType: "Customer", Name: "None"}, Began: time.Now()},
-			{Document: links.Document{DocType: "Customer", Name: "None"}, Began: time.Now()},
+		return snapshot.Save(t.Context(), tx, []snapshot.Seen{
+			{Document: snapshot.Document{DocType: "Customer", Name: "Zero"}, Title: &zero, Began: time.Now()},
+			{Document: snapshot.Document{DocType: "Customer", Name: "Long"}, Title: &long, Began: time.Now()},
+			{Document: snapshot.Document{DocType: "Customer", Name: "None"}, Began: time.Now()},
+			{Document: snapshot.Document{DocType: "Customer", Name: "None"}, Began: time.Now()},
 		})
 	})
 	same(t, "kept", w.kept(), "Customer Grant: read later", "Customer Long: "+strings.Repeat("ü", 1024), "Customer None: -", "Customer Zero: ab")
 	w.sql(`insert into link_dangling values ('Deal', 'x', 'customer', 'Customer', 'None')`)
-	got, err := links.ReadSnapshots(t.Context(), w.db.Pool(), []links.Document{grant, {DocType: "Item", Name: "Grant"}, {DocType: "Customer", Name: "None"}, {DocType: "Customer", Name: "grant"}})
+	got, err := snapshot.Read(t.Context(), w.db.Pool(), []snapshot.Document{grant, {DocType: "Item", Name: "Grant"}, {DocType: "Customer", Name: "None"}, {DocType: "Customer", Name: "grant"}})
 	if err != nil || len(got) != 2 {
 		t.Fatalf("%v, %v", got, err)
 	}
 	if s := got[grant]; s.Title == nil || *s.Title != "read later" || s.Dangling || time.Since(s.SeenAt).Abs() > time.Hour {
 		t.Errorf("%+v", s)
 	}
-	if s := got[links.Document{DocType: "Customer", Name: "None"}]; s.Title != nil || !s.Dangling {
+	if s := got[snapshot.Document{DocType: "Customer", Name: "None"}]; s.Title != nil || !s.Dangling {
 		t.Errorf("%+v", s)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"erpgraph/internal/catchup/trail"
 	"erpgraph/internal/doctype"
+	"erpgraph/internal/snapshot"
 )
 
 // Sweep holds the snapshots against the rows: those that no row links to by a link with a
@@ -70,9 +71,9 @@ func (s *Snapshots) missing(ctx context.Context, l doctype.LocalLink) error {
 		if len(names) == 0 {
 			return nil
 		}
-		documents := make([]Document, len(names))
+		documents := make([]snapshot.Document, len(names))
 		for i, name := range names {
-			documents[i] = Document{l.Field.Target, name}
+			documents[i] = snapshot.Document{DocType: l.Field.Target, Name: name}
 		}
 		if err := pgx.BeginFunc(ctx, s.cfg.Pool, func(tx pgx.Tx) error { return s.read(ctx, tx, documents) }); err != nil {
 			return err

@@ -8,8 +8,8 @@ import (
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/event"
-	"erpgraph/internal/links"
 	"erpgraph/internal/postgres"
+	"erpgraph/internal/snapshot"
 )
 
 // store makes the change in one transaction, together with the outcome under its key.
@@ -33,7 +33,7 @@ func (c *Change) store(ctx context.Context, claimed *claim) (*Result, error) {
 				return err
 			}
 		}
-		if err := links.SaveSnapshots(ctx, tx.SQL(), c.snapshots()); err != nil {
+		if err := snapshot.Save(ctx, tx.SQL(), c.snapshots()); err != nil {
 			return err
 		}
 		if err := claimed.settleTx(ctx, tx, c.result()); err != nil {

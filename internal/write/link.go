@@ -7,7 +7,7 @@ import (
 
 	"erpgraph/internal/apierror"
 	"erpgraph/internal/doctype"
-	"erpgraph/internal/links"
+	"erpgraph/internal/snapshot"
 	"erpgraph/loaders"
 )
 
@@ -108,15 +108,15 @@ func (c *Change) resolveLinks(checks []*linkCheck) error {
 
 // snapshots are the titles, as the check of the links has read them, that links with a snapshot
 // are to keep.
-func (c *Change) snapshots() []links.Seen {
-	var out []links.Seen
+func (c *Change) snapshots() []snapshot.Seen {
+	var out []snapshot.Seen
 	for _, s := range c.steps {
 		for _, cell := range s.cells {
 			name, ok := cell.value.(string)
 			if !cell.field.Snapshot || !ok {
 				continue
 			}
-			if seen, ok := c.w.set.SeenTitle(links.Document{DocType: cell.field.Target, Name: name}); ok {
+			if seen, ok := c.w.set.SeenTitle(snapshot.Document{DocType: cell.field.Target, Name: name}); ok {
 				out = append(out, seen)
 			}
 		}

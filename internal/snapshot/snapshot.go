@@ -1,4 +1,7 @@
-package links
+// Package snapshot keeps titles of documents that local rows link to, in the table
+// link_snapshot: one for each document, whatever the number of rows. Who may see them is
+// asked by those who read the rows.
+package snapshot
 
 import (
 	"cmp"
@@ -42,9 +45,9 @@ type Seen struct {
 // its length was raised.
 const maxTitle = 2048
 
-// ReadSnapshots gives what is kept of the documents, in one statement. Documents of which
+// Read gives what is kept of the documents, in one statement. Documents of which
 // nothing is kept are left out. It does not ask who may see the rows that link to them.
-func ReadSnapshots(ctx context.Context, pool *pgxpool.Pool, documents []Document) (map[Document]Snapshot, error) {
+func Read(ctx context.Context, pool *pgxpool.Pool, documents []Document) (map[Document]Snapshot, error) {
 	doctypes, names := columnsOf(documents)
 	rows, err := pool.Query(ctx, `select s.doctype, s.name, s.title, s.seen_at,
 			exists (select from link_dangling d where d.doctype = s.doctype and d.name = s.name)
@@ -65,32 +68,32 @@ func ReadSnapshots(ctx context.Context, pool *pgxpool.Pool, documents []Document
 	return out, nil
 }
 
-// SaveSnapshots keeps titles, each unless it is known that it was read later. Times are those of
+// Save keeps titles, each unless it is known that it was read later. Times are those of
 // the database, by which events are compared with them: all titles count as read when the
 // reading of the first began, or a moment before.
-func SaveSnapshots(ctx context.Context, tx pgx.Tx, seen []Seen) error {
+func Save(ctx context.Context, tx pgx.Tx, seen []Seen) error {
 	if len(seen) == 0 {
 		return nil
 	}
-	now, err := clock(ctx, tx)
+	now, err := Clock(ctx, tx)
 	if err != nil {
 		return err
 	}
 	first := slices.MinFunc(seen, func(a, b Seen) int { return a.Began.Compare(b.Began) })
-	return keepSnapshots(ctx, tx, seen, now.Add(-time.Since(first.Began)))
+	return Keep(ctx, tx, seen, now.Add(-time.Since(first.Began)))
 }
 
-// clock is the database's time.
-func clock(ctx context.Context, tx pgx.Tx) (now time.Time, err error) {
+// Clock is the database's time.
+func Clock(ctx context.Context, tx pgx.Tx) (now time.Time, err error) {
 	if err := tx.QueryRow(ctx, `select clock_timestamp()`).Scan(&now); err != nil {
 		return now, fmt.Errorf("the database's clock: %w", err)
 	}
 	return now, nil
 }
 
-// keepSnapshots keeps titles that were read at a time. The rows are locked in one order, so that
+// Keep keeps titles that were read at a time. The rows are locked in one order, so that
 // two transactions don't wait for each other.
-func keepSnapshots(ctx context.Context, tx pgx.Tx, seen []Seen, at time.Time) error {
+func Keep(ctx context.Context, tx pgx.Tx, seen []Seen, at time.Time) error {
 	seen = slices.Clone(seen)
 	slices.SortStableFunc(seen, func(a, b Seen) int { return compare(a.Document, b.Document) })
 	seen = slices.CompactFunc(seen, func(a, b Seen) bool { return a.Document == b.Document })
@@ -110,9 +113,9 @@ func keepSnapshots(ctx context.Context, tx pgx.Tx, seen []Seen, at time.Time) er
 	return nil
 }
 
-// moveSnapshot lets a snapshot follow its document to a new name. Where some link could not
+// Move lets a snapshot follow its document to a new name. Where some link could not
 // follow, the old name keeps one too.
-func moveSnapshot(ctx context.Context, tx pgx.Tx, e event.Event, all bool) error {
+func Move(ctx context.Context, tx pgx.Tx, e event.Event, all bool) error {
 	if _, err := tx.Exec(ctx, `insert into link_snapshot (doctype, name, title, seen_at, asked_at)
 		select doctype, $3, title, seen_at, asked_at from link_snapshot where doctype = $1 and name = $2
 		on conflict do nothing`, e.DocType, e.Previous, e.Name); err != nil {
