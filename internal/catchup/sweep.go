@@ -3,6 +3,7 @@ package catchup
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -58,7 +59,7 @@ func (c *Catchup) vanished(ctx context.Context, m moment, w Watched) error {
 			return err
 		}
 		if gone {
-			if err := c.log(ctx, []event.Event{{DocType: w.DocType, Name: name, Kind: event.Deleted, Source: event.Catchup, Vanished: true}}); err != nil {
+			if err := c.logVanished(ctx, m, w.DocType, name, s.after); err != nil {
 				return err
 			}
 		}
@@ -69,6 +70,20 @@ func (c *Catchup) vanished(ctx context.Context, m moment, w Watched) error {
 	}
 	c.sweeps[w.DocType] = s
 	return nil
+}
+
+// logVanished logs that a document, the next one after the name after, is gone; unless it has
+// another name since the round read of renames: that is logged then.
+func (c *Catchup) logVanished(ctx context.Context, m moment, doctype, name, after string) error {
+	gone := []event.Event{{DocType: doctype, Name: name, Kind: event.Deleted, Source: event.Catchup, Vanished: true}}
+	if err := c.renamedMeanwhile(ctx, m, gone); err != nil {
+		return err
+	}
+	names, err := c.alive(ctx, doctype, after)
+	if err != nil || !slices.Contains(names, name) {
+		return err
+	}
+	return c.log(ctx, gone)
 }
 
 // alive are names, after one, of which the last that the log tells is neither that they are
