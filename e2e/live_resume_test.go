@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"erpgraph/internal/app"
+	"erpgraph/internal/event"
 	"erpgraph/internal/simulator"
 )
 
@@ -262,8 +264,16 @@ func TestSlowReaders(t *testing.T) {
 	s := b.subscribe(t, sales, query, nil)
 	s.socket.conn.SetReadLimit(-1)
 	next := b.events(t, sales, query, nil, "")
-	for _, name := range names {
-		b.tell(t, "on_update", "Customer", name, "2026-11-25 00:00:00.000001")
+	// All at once: who takes ten seconds for one message is cut off, whatever waits.
+	log := event.NewLog(event.LogConfig{Pool: b.db.Pool()})
+	for batch := range slices.Chunk(names, 50) {
+		var events []event.Event
+		for _, name := range batch {
+			events = append(events, event.Event{DocType: "Customer", Name: name, Kind: event.Updated, Modified: "2026-11-25 00:00:00.000001", Source: event.Webhook})
+		}
+		if _, err := log.Append(t.Context(), events); err != nil {
+			t.Fatal(err)
+		}
 	}
 	b.until(t, "ended twice", func() bool { return b.log.count(`"RESUME"`) >= 2 })
 	over := map[string]func() change{

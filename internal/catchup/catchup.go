@@ -68,6 +68,8 @@ type Catchup struct {
 	// doubted are deletions that wait although the document is there, and until when.
 	doubted map[event.Event]time.Time
 	sweeps  map[string]sweep // by DocType
+	// commented tells that the Comments of renames could be read when that was last tried.
+	commented bool
 
 	mu     sync.Mutex
 	status Status

@@ -23,17 +23,15 @@ func (c *Catchup) documents(ctx context.Context, m moment, w Watched) error {
 		}
 		// A rename may have come since its Comments were read, and of some DocTypes it changes
 		// modified: whoever knows the document is to hear of its new name before news of it.
-		if err := c.renamedMeanwhile(ctx, m, events); err != nil {
+		if err := c.renamedMeanwhile(ctx, m, w.DocType, events); err != nil {
 			return err
 		}
 		events, err := c.unmoved(ctx, w.DocType, events)
 		if err != nil {
 			return err
 		}
-		if w.Submittable {
-			if err := c.untold(ctx, w.DocType, events); err != nil {
-				return err
-			}
+		if err := c.untold(ctx, w, events); err != nil {
+			return err
 		}
 		return c.log(ctx, events)
 	})
@@ -61,33 +59,42 @@ func changed(doctype string, row trail.Row) (event.Event, error) {
 	return e, nil
 }
 
-// untold leaves SUBMITTED to those documents whose latest event is from before it, and whose
+// untold mends kinds by what the log tells of the documents before.
+//
+// What was changed after its deletion was made anew: CREATED. It is also what was inserted
+// and changed between two readings.
+//
+// It leaves SUBMITTED to those documents whose latest event is from before it, and whose
 // submit is not in the log; others changed after it: UPDATED. It can't tell them apart
 // where the submit itself is older than the log, or where a document was submitted and
 // then changed between two readings; and of a document that the log has nothing of, no
 // more is known than that it changed.
-func (c *Catchup) untold(ctx context.Context, doctype string, events []event.Event) error {
-	var names []string
-	for _, e := range events {
-		if e.Kind == event.Submitted {
-			names = append(names, e.Name)
-		}
-	}
-	if len(names) == 0 {
+func (c *Catchup) untold(ctx context.Context, w Watched, events []event.Event) error {
+	if len(events) == 0 {
 		return nil
 	}
-	last, err := c.cfg.Log.Last(ctx, doctype, names)
-	if err != nil {
-		return fmt.Errorf("the latest events of %s: %w", doctype, err)
+	names := make([]string, len(events))
+	for i, e := range events {
+		names[i] = e.Name
 	}
-	submitted, err := c.submitted(ctx, doctype, names)
+	last, err := c.cfg.Log.Last(ctx, w.DocType, names)
 	if err != nil {
-		return err
+		return fmt.Errorf("the latest events of %s: %w", w.DocType, err)
+	}
+	submitted := map[string]string{}
+	if w.Submittable {
+		if submitted, err = c.submitted(ctx, w.DocType, names); err != nil {
+			return err
+		}
 	}
 	for i, e := range events {
-		kind := last[e.Name].Kind
-		draft := kind == event.Created || kind == event.Updated
-		if _, told := submitted[e.Name]; e.Kind == event.Submitted && (!draft || told) {
+		before := last[e.Name]
+		draft := before.Kind == event.Created || before.Kind == event.Updated
+		_, told := submitted[e.Name]
+		switch {
+		case before.Kind == event.Deleted && before.Modified < e.Modified:
+			events[i].Kind = event.Created
+		case e.Kind == event.Submitted && (!draft || told):
 			events[i].Kind = event.Updated
 		}
 	}

@@ -19,6 +19,21 @@ func (c *Catchup) taken(ctx context.Context, doctype string, names []string) (ma
 		group by e.name`, doctype, names)
 }
 
+// logged counts the events whose version the log has.
+func (c *Catchup) logged(ctx context.Context, doctype string, events []event.Event) (n int, err error) {
+	names, times := make([]string, len(events)), make([]string, len(events))
+	for i, e := range events {
+		names[i], times[i] = e.Name, e.Modified
+	}
+	err = c.cfg.Pool.QueryRow(ctx, `select count(*) from unnest($2::text[], $3::text[]) u (n, m) where exists (
+		select from event_log where doctype = $1 and name = n and modified = m and kind not in ('DELETED', 'RENAMED'))`,
+		doctype, names, times).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("what the log has of %s: %w", doctype, err)
+	}
+	return n, nil
+}
+
 // unmoved leaves out what the log has under a document's earlier name: a rename does not
 // touch modified, and so the row comes again under its new name.
 func (c *Catchup) unmoved(ctx context.Context, doctype string, events []event.Event) ([]event.Event, error) {

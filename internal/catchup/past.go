@@ -75,7 +75,8 @@ func (c *Catchup) merges(ctx context.Context, doctype string, gone []trail.Delet
 
 // renames reads the Comments of renames and merges, and logs those that are believed.
 func (c *Catchup) renames(ctx context.Context, m moment) error {
-	return c.walk(ctx, m, comments, trail.RenameWalk(c.doctypes()), "", func(rows []trail.Row) error {
+	c.commented = false
+	err := c.walk(ctx, m, comments, trail.RenameWalk(c.doctypes()), "", func(rows []trail.Row) error {
 		var claims []trail.Rename
 		for _, row := range rows {
 			if r, ok := trail.RenameOf(row); ok {
@@ -92,10 +93,13 @@ func (c *Catchup) renames(ctx context.Context, m moment) error {
 		}
 		return c.log(ctx, events)
 	})
+	c.commented = err == nil
+	return err
 }
 
 // believe gives those of the claims that the site bears out. What became of a document
-// that was renamed again may be told on a later page; that is looked for.
+// that was renamed again may be told on a later page, or only since this one was read; that
+// is looked for.
 func (c *Catchup) believe(ctx context.Context, claims []trail.Rename) ([]trail.Rename, error) {
 	if len(claims) == 0 {
 		return nil, nil
@@ -104,8 +108,15 @@ func (c *Catchup) believe(ctx context.Context, claims []trail.Rename) ([]trail.R
 	if err != nil {
 		return nil, err
 	}
-	for _, claim := range claims {
-		if slices.Contains(believed, claim) || !claim.Moved() {
+	doubted := slices.DeleteFunc(slices.Clone(claims), func(r trail.Rename) bool { return slices.Contains(believed, r) })
+	if len(doubted) == 0 {
+		return believed, nil
+	}
+	if doubted, err = c.site.Reread(ctx, doubted); err != nil {
+		return nil, err
+	}
+	for _, claim := range doubted {
+		if !claim.Moved() {
 			continue
 		}
 		told, err := c.site.RenamesOf(ctx, claim.DocType, claim.Old)
@@ -141,11 +152,16 @@ func (c *Catchup) doctypes() []string {
 	return out
 }
 
-// renamedMeanwhile reads the Comments of renames once more, where there is news to log. An
-// account that can't read them was told of by the step that begins with them.
-func (c *Catchup) renamedMeanwhile(ctx context.Context, m moment, news []event.Event) error {
-	if len(news) == 0 {
+// renamedMeanwhile reads the Comments of renames once more where the log lacks one of the
+// events of a DocType. Where they could not be read before, the step that begins with them
+// has said so, and news does not wait for what may last.
+func (c *Catchup) renamedMeanwhile(ctx context.Context, m moment, doctype string, events []event.Event) error {
+	if len(events) == 0 || !c.commented {
 		return nil
+	}
+	known, err := c.logged(ctx, doctype, events)
+	if err != nil || known == len(events) {
+		return err
 	}
 	if err := c.renames(ctx, m); err != nil && !trail.Unreadable(err) {
 		return err

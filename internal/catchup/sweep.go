@@ -30,7 +30,8 @@ type sweep struct {
 // vanished looks whether the documents that the log tells of are still there. Some go
 // without a trace: deleted by SQL, or renamed and deleted before anybody looked, since the
 // Comment of a rename goes with its document. Their DELETED says that nothing is known of
-// why: links to them are marked, and no more.
+// why: links to them are marked, and no more. What was renamed since its Comments were read,
+// or before that began, is told as renamed.
 func (c *Catchup) vanished(ctx context.Context, m moment, w Watched) error {
 	s := c.sweeps[w.DocType]
 	if m.at.Before(s.next) {
@@ -59,7 +60,7 @@ func (c *Catchup) vanished(ctx context.Context, m moment, w Watched) error {
 			return err
 		}
 		if gone {
-			if err := c.logVanished(ctx, m, w.DocType, name, s.after); err != nil {
+			if err := c.ended(ctx, w.DocType, name, s.after); err != nil {
 				return err
 			}
 		}
@@ -72,18 +73,30 @@ func (c *Catchup) vanished(ctx context.Context, m moment, w Watched) error {
 	return nil
 }
 
-// logVanished logs that a document, the next one after the name after, is gone; unless it has
-// another name since the round read of renames: that is logged then.
-func (c *Catchup) logVanished(ctx context.Context, m moment, doctype, name, after string) error {
-	gone := []event.Event{{DocType: doctype, Name: name, Kind: event.Deleted, Source: event.Catchup, Vanished: true}}
-	if err := c.renamedMeanwhile(ctx, m, gone); err != nil {
+// ended logs that a document, the next one after the name after, is not there any more: that
+// it was renamed, where a Comment tells that, and else that it is gone.
+func (c *Catchup) ended(ctx context.Context, doctype, name, after string) error {
+	told, err := c.site.RenamesOf(ctx, doctype, name)
+	if err != nil && !trail.Unreadable(err) {
 		return err
 	}
-	names, err := c.alive(ctx, doctype, after)
-	if err != nil || !slices.Contains(names, name) {
-		return err
+	if len(told) > 0 {
+		last, err := c.cfg.Log.Last(ctx, doctype, []string{name})
+		if err != nil {
+			return fmt.Errorf("the latest event of %s: %w", doctype, err)
+		}
+		// One from before the last that is known is of another document that had the name.
+		if latest := told[len(told)-1]; latest.Creation >= last[name].Modified {
+			if err := c.log(ctx, []event.Event{renamed(latest)}); err != nil {
+				return err
+			}
+			names, err := c.alive(ctx, doctype, after)
+			if err != nil || !slices.Contains(names, name) {
+				return err
+			}
+		}
 	}
-	return c.log(ctx, gone)
+	return c.log(ctx, []event.Event{{DocType: doctype, Name: name, Kind: event.Deleted, Source: event.Catchup, Vanished: true}})
 }
 
 // alive are names, after one, of which the last that the log tells is neither that they are

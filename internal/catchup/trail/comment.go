@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"html"
+	"maps"
 	"slices"
 	"strings"
 
@@ -123,6 +124,16 @@ func (s Site) claims(ctx context.Context, doctype string, filters ...frappe.Filt
 // there any more, oldest first, whenever they were. A document of which nothing is told
 // has none.
 func (s Site) RenamesOf(ctx context.Context, doctype, name string) ([]Rename, error) {
+	read := func() ([]Rename, error) { return s.chain(ctx, doctype, name) }
+	believed, err := s.believed(ctx, read, func(r Rename) bool { return r.Old == name })
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(believed, func(r Rename) bool { return r.Old != name }), nil
+}
+
+// chain are the claims about a name, and about those that its document had later.
+func (s Site) chain(ctx context.Context, doctype, name string) ([]Rename, error) {
 	var claims []Rename
 	asked := map[string]bool{}
 	for next := name; next != "" && !asked[next] && len(asked) < maxChain; {
@@ -135,11 +146,28 @@ func (s Site) RenamesOf(ctx context.Context, doctype, name string) ([]Rename, er
 		}
 		next = add(&claims, told, next)
 	}
-	believed, err := s.Verify(ctx, claims)
-	if err != nil {
-		return nil, err
+	return claims, nil
+}
+
+// Reread gives the claims as their Comments tell them now: these hang on the document, and
+// go where it goes.
+func (s Site) Reread(ctx context.Context, claims []Rename) ([]Rename, error) {
+	byDocType := map[string][]string{}
+	for _, c := range claims {
+		byDocType[c.DocType] = append(byDocType[c.DocType], c.Comment)
 	}
-	return slices.DeleteFunc(believed, func(r Rename) bool { return r.Old != name }), nil
+	var out []Rename
+	for _, doctype := range slices.Sorted(maps.Keys(byDocType)) {
+		err := chunked(byDocType[doctype], func(part []string) error {
+			told, err := s.claims(ctx, doctype, frappe.Filter{Field: "name", Op: frappe.OpIn, Value: part})
+			out = append(out, told...)
+			return err
+		})
+		if err != nil {
+			return nil, fmt.Errorf("renames of %s: %w", doctype, err)
+		}
+	}
+	return out, nil
 }
 
 // maxChain bounds how often a document that is looked for was renamed.

@@ -82,6 +82,25 @@ func (s Site) verify(ctx context.Context, doctype string, claims []Rename) ([]Re
 	return out, nil
 }
 
+// believed reads claims and gives those that are believed. It looks a second time where one
+// that is wanted is not: the document may have got yet another name between the reading and
+// the look at the site.
+func (s Site) believed(ctx context.Context, read func() ([]Rename, error), wanted func(Rename) bool) ([]Rename, error) {
+	for again := false; ; again = true {
+		claims, err := read()
+		if err != nil {
+			return nil, err
+		}
+		believed, err := s.Verify(ctx, claims)
+		if err != nil {
+			return nil, err
+		}
+		if again || !slices.ContainsFunc(claims, func(r Rename) bool { return wanted(r) && !slices.Contains(believed, r) }) {
+			return believed, nil
+		}
+	}
+}
+
 // left tells whether the document of the old name is there no more.
 func (s Site) left(ctx context.Context, c Rename, present map[string]string) (bool, error) {
 	if born, there := present[c.Old]; there {
@@ -119,11 +138,12 @@ func (s Site) Merges(ctx context.Context, doctype string, deletions []Deletion) 
 		first = min(first, d.Creation)
 	}
 	// Up to now: the survivor may have been renamed since.
-	claims, err := s.claims(ctx, doctype, frappe.Filter{Field: "creation", Op: frappe.OpGte, Value: Shift(first, -sameAct)})
-	if err != nil {
-		return nil, err
+	read := func() ([]Rename, error) {
+		return s.claims(ctx, doctype, frappe.Filter{Field: "creation", Op: frappe.OpGte, Value: Shift(first, -sameAct)})
 	}
-	believed, err := s.Verify(ctx, claims)
+	believed, err := s.believed(ctx, read, func(r Rename) bool {
+		return slices.ContainsFunc(deletions, func(d Deletion) bool { return merged(r, d) })
+	})
 	if err != nil {
 		return nil, err
 	}
