@@ -45,6 +45,7 @@ func (a *App) setUpEvents(opts Options) error {
 			ev.Vanished = ev.Vanished || a.cfg.ServiceKey == "" // a merge can't be told from a deletion then
 			return keeper.Apply(ctx, tx, ev)
 		},
+		Restored: keeper.Restored, Linked: keeper.Linked,
 		Stage: func(ev event.Event) bool { return a.cfg.ServiceKey != "" && keeper.NeedsMergeCheck(ev.DocType) },
 	})
 	e.hub = event.NewHub(event.HubConfig{Log: e.log, Logger: a.log})
@@ -165,6 +166,9 @@ func (a *App) runEvents(ctx context.Context) error {
 }
 
 func (a *App) followLog(ctx context.Context) error {
+	if err := a.events.keeper.WarnUnindexed(ctx, a.db.Pool()); err != nil && ctx.Err() == nil {
+		a.log.WarnContext(ctx, "the indexes of links could not be looked at", "error", err)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return a.events.hub.Run(ctx) })
 	group.Go(func() error { return a.trimEvents(ctx) })

@@ -19,8 +19,9 @@ const (
 // wait (LogConfig.Stage). All or none: an event that Check refuses fails all of them.
 // Upkeep runs for the deletions and renames among them; its errors are given as they are.
 //
-// Without such it is one statement: one round trip and one commit, whatever the number of
-// events. The log is locked meanwhile, so callers that have many at once log them together.
+// Without such, and without events for LogConfig.Restored, it is one statement: one round
+// trip and one commit, whatever the number of events. The log is locked meanwhile, so
+// callers that have many at once log them together.
 func (l *Log) Append(ctx context.Context, events []Event) (int, error) {
 	if err := checkAll(events); err != nil || len(events) == 0 {
 		return 0, err
@@ -28,13 +29,20 @@ func (l *Log) Append(ctx context.Context, events []Event) (int, error) {
 	b := l.batch(events)
 	count := 0
 	err := l.repeat(ctx, "append", func() (err error) {
-		if l.cfg.Upkeep == nil || !b.hasEnds() {
+		ends := l.cfg.Upkeep != nil && b.hasEnds()
+		if !ends && len(l.seen(events)) == 0 {
 			count, err = b.write(ctx, l.cfg.Pool)
 			return err
 		}
 		return pgx.BeginFunc(ctx, l.cfg.Pool, func(tx pgx.Tx) (err error) {
-			count, err = l.upkeep(ctx, tx, b)
-			return err
+			if ends {
+				count, err = l.upkeep(ctx, tx, b)
+				return err
+			}
+			if count, err = b.write(ctx, tx); err != nil {
+				return err
+			}
+			return l.restored(ctx, tx, events)
 		})
 	})
 	if err != nil {
@@ -43,9 +51,38 @@ func (l *Log) Append(ctx context.Context, events []Event) (int, error) {
 	return count, nil
 }
 
+// seen are the events that LogConfig.Restored is to be told of. Of webhooks, which may come
+// when the document is gone, CREATED alone says that a name is taken again.
+func (l *Log) seen(events []Event) []Event {
+	if l.cfg.Restored == nil {
+		return nil
+	}
+	var out []Event
+	for _, e := range events {
+		there := e.Kind == Created && e.Source == Webhook || e.Source == Catchup && e.Kind != Deleted && e.Kind != Renamed
+		if there && (l.cfg.Linked == nil || l.cfg.Linked(e.DocType)) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// restored tells LogConfig.Restored of events that were just logged.
+func (l *Log) restored(ctx context.Context, tx pgx.Tx, events []Event) error {
+	seen := l.seen(events)
+	if len(seen) == 0 {
+		return nil
+	}
+	if err := l.cfg.Restored(ctx, tx, seen); err != nil {
+		return fmt.Errorf("documents that are there again: %w", err)
+	}
+	return nil
+}
+
 // AppendTx logs events in the caller's transaction, as its last statement before the
-// commit: the log is locked until then. It neither runs Upkeep nor lets a deletion wait.
-// It gives how many were new. After an error the transaction can only be rolled back.
+// commit: the log is locked until then. It runs neither Upkeep nor Restored, and lets no
+// deletion wait. It gives how many were new. After an error the transaction can only be
+// rolled back.
 //
 // The caller repeats the transaction after a deadlock, as postgres.DB.InTx does.
 func (l *Log) AppendTx(ctx context.Context, tx pgx.Tx, events []Event) (int, error) {

@@ -130,19 +130,25 @@ func TestCheck(t *testing.T) {
 		bend  func(e *event.Event)
 		field string
 	}{
-		"no DocType":            {func(e *event.Event) { e.DocType = "" }, "doctype"},
-		"NUL":                   {func(e *event.Event) { e.Name = "A\x00" }, "name"},
-		"not UTF-8":             {func(e *event.Event) { e.Name = "\xff" }, "name"},
-		"too long":              {func(e *event.Event) { e.Name = strings.Repeat("x", 1025) }, "name"},
-		"no kind":               {func(e *event.Event) { e.Kind = "" }, "kind"},
-		"no source":             {func(e *event.Event) { e.Source = "" }, "source"},
-		"no modified":           {func(e *event.Event) { e.Modified = "" }, "modified"},
-		"modified without µs":   {func(e *event.Event) { e.Modified = "2026-11-25 01:02:03" }, "modified"},
-		"modified of no day":    {func(e *event.Event) { e.Modified = "2026-02-30 01:02:03.000000" }, "modified"},
-		"a webhook's deletion":  {func(e *event.Event) { e.Kind, e.Modified = event.Deleted, "" }, "modified"},
-		"previous of an update": {func(e *event.Event) { e.Previous = "B" }, "previous"},
-		"renamed from nothing":  {func(e *event.Event) { e.Kind = event.Renamed }, "previous"},
-		"modified of a row":     {func(e *event.Event) { e.Source = event.Local }, "modified"},
+		"no DocType":             {func(e *event.Event) { e.DocType = "" }, "doctype"},
+		"NUL":                    {func(e *event.Event) { e.Name = "A\x00" }, "name"},
+		"not UTF-8":              {func(e *event.Event) { e.Name = "\xff" }, "name"},
+		"too long":               {func(e *event.Event) { e.Name = strings.Repeat("x", 1025) }, "name"},
+		"a DocType with NUL":     {func(e *event.Event) { e.DocType = "A\x00" }, "doctype"},
+		"previous with NUL":      {func(e *event.Event) { e.Kind, e.Previous = event.Renamed, "A\x00" }, "previous"},
+		"previous too long":      {func(e *event.Event) { e.Kind, e.Previous = event.Renamed, strings.Repeat("x", 1025) }, "previous"},
+		"modified not UTF-8":     {func(e *event.Event) { e.Modified = "2026-11-25 01:02:03.00000\xff" }, "modified"},
+		"modified of year 10000": {func(e *event.Event) { e.Modified = "10000-01-01 00:00:00.00000" }, "modified"},
+		"a source of no one":     {func(e *event.Event) { e.Source = "OTHER" }, "source"},
+		"no kind":                {func(e *event.Event) { e.Kind = "" }, "kind"},
+		"no source":              {func(e *event.Event) { e.Source = "" }, "source"},
+		"no modified":            {func(e *event.Event) { e.Modified = "" }, "modified"},
+		"modified without µs":    {func(e *event.Event) { e.Modified = "2026-11-25 01:02:03" }, "modified"},
+		"modified of no day":     {func(e *event.Event) { e.Modified = "2026-02-30 01:02:03.000000" }, "modified"},
+		"a webhook's deletion":   {func(e *event.Event) { e.Kind, e.Modified = event.Deleted, "" }, "modified"},
+		"previous of an update":  {func(e *event.Event) { e.Previous = "B" }, "previous"},
+		"renamed from nothing":   {func(e *event.Event) { e.Kind = event.Renamed }, "previous"},
+		"modified of a row":      {func(e *event.Event) { e.Source = event.Local }, "modified"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -176,6 +182,38 @@ func TestLongestNames(t *testing.T) {
 	e := renamed(incompressible(1024, 1), incompressible(1024, 2), 1)
 	e.DocType = incompressible(1024, 3)
 	b.append(t, e)
+}
+
+// A site whose clock was wrong, or who knows the webhooks' secret, can tell of a time that
+// is far off. It ends nothing: other documents are not touched, each further change of
+// this one is news, and so is its end, once catch-up finds it.
+func TestFuture(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	far := webhook(event.Created, "A", 1)
+	far.Modified = "9999-12-31 23:59:59.999999"
+	b.append(t, far)
+	if last, err := b.log.Last(t.Context(), "Customer", []string{"A"}); err != nil || last["A"].Modified != far.Modified {
+		t.Errorf("last: %v, %v", last, err)
+	}
+	for i, step := range []struct {
+		event event.Event
+		want  int
+	}{
+		{far, 0},
+		{webhook(event.Updated, "A", 2), 1},
+		{webhook(event.Created, "B", 2), 1},
+		{webhook(event.Deleted, "B", 2), 1},
+		// By its times it is older than the document.
+		{webhook(event.Deleted, "A", 3), 0},
+		{gone("A"), 1},
+		{webhook(event.Created, "A", 4), 1},
+		{gone("A"), 1},
+	} {
+		if n := b.append(t, step.event); n != step.want {
+			t.Errorf("step %d: %d new, want %d", i, n, step.want)
+		}
+	}
 }
 
 // incompressible is a text that Postgres can't shorten.

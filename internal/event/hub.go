@@ -219,8 +219,14 @@ func (h *Hub) publish(events []Event, next Cursor) {
 
 // Attach begins a stream of the events of the DocTypes (nil: of all), after a cursor, or
 // from now on. It waits until the hub has read the log for the first time. The caller
-// closes the stream. Errors: CURSOR_EXPIRED, UPSTREAM_UNAVAILABLE.
+// closes the stream. Errors: CURSOR_EXPIRED, UPSTREAM_UNAVAILABLE, and BAD_USER_INPUT for
+// what can be no DocType.
 func (h *Hub) Attach(ctx context.Context, doctypes []string, after *Cursor) (*Stream, error) {
+	for _, doctype := range doctypes {
+		if err := checkText("doctype", doctype); err != nil {
+			return nil, err
+		}
+	}
 	if err := h.waitReady(ctx); err != nil {
 		return nil, err
 	}

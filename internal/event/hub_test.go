@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -74,6 +75,13 @@ func TestAttachRefuses(t *testing.T) {
 	} {
 		if _, err := h.Attach(t.Context(), nil, &after); apierror.CodeOf(err) != apierror.CursorExpired {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// Two DocTypes in one would be taken for the two.
+	for _, doctype := range []string{"", "Customer\x00Item", "\xff", strings.Repeat("x", 1025)} {
+		_, err := h.Attach(t.Context(), []string{"Customer", doctype}, nil)
+		if coded, ok := apierror.As(err); !ok || coded.Code != apierror.BadUserInput || coded.Field != "doctype" {
+			t.Errorf("%.20q: %v", doctype, err)
 		}
 	}
 	after := event.Cursor{Epoch: epoch, Seq: 3}

@@ -16,6 +16,13 @@ type LogConfig struct {
 	// once for each that is new; it gives the changes of local rows that follow. It may run
 	// again after a rollback. nil: none.
 	Upkeep func(ctx context.Context, tx pgx.Tx, e Event) ([]Event, error)
+	// Restored runs in the transaction that logs that upstream documents are there, once for
+	// all of them and after they are logged: CREATED of webhooks, and whatever catch-up saw of
+	// documents that it has read. It is not told which of them are new, or came late: the log
+	// is to be asked, and is locked until the end of the transaction. nil: none.
+	Restored func(ctx context.Context, tx pgx.Tx, events []Event) error
+	// Linked tells of which DocTypes Restored is to be told; nil: of all.
+	Linked func(doctype string) bool
 	// Stage tells whether a DELETED that a webhook brought waits until catch-up has seen that
 	// it was no merge (Pending, Settle). nil: none does.
 	Stage func(e Event) bool

@@ -2,6 +2,7 @@ package event_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,6 +167,7 @@ func TestShown(t *testing.T) {
 	remember(one, 10, "B", "A", "B")
 	remember(one, 5, "B")
 	remember(one, 20, "B", "C")
+	remember(one, 20, "A\x00B", "\xff", strings.Repeat("x", 3000), "")
 	remember(other, 1, "D")
 	if err := shown.Touch(t.Context(), one, 15); err != nil {
 		t.Fatal(err)

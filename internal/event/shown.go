@@ -22,11 +22,13 @@ func NewShown(log *Log) *Shown { return &Shown{log} }
 // Remember notes that documents are about to be shown by a stream at a place in the log.
 // To tell of one again is cheap.
 func (s *Shown) Remember(ctx context.Context, key StreamKey, doctype string, names []string, seq int64) error {
-	if len(names) == 0 {
+	// In one order, so that no two calls for one stream wait for each other. No event ever
+	// tells of a name that the log can't hold.
+	sorted := slices.Compact(slices.Sorted(slices.Values(names)))
+	sorted = slices.DeleteFunc(sorted, func(name string) bool { return checkText("name", name) != nil })
+	if len(sorted) == 0 {
 		return nil
 	}
-	// In one order, so that no two calls for one stream wait for each other.
-	sorted := slices.Compact(slices.Sorted(slices.Values(names)))
 	return s.log.repeat(ctx, "remember what is shown", func() error {
 		_, err := s.log.cfg.Pool.Exec(ctx, `
 			with stream as (`+touch+` returning key)

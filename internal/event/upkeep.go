@@ -75,7 +75,10 @@ func (l *Log) upkeepPart(ctx context.Context, tx pgx.Tx, b batch) (int, error) {
 	copy(all.stage, b.stage)
 	copy(all.fresh, fresh)
 	count, err := all.write(ctx, tx)
-	return count - len(follow), err
+	if err != nil {
+		return 0, err
+	}
+	return count - len(follow), l.restored(ctx, tx, b.events)
 }
 
 // checkFollow wants local changes: an upstream one would need upkeep of its own.

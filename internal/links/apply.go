@@ -37,13 +37,14 @@ func (k *Keeper) rename(ctx context.Context, tx pgx.Tx, e event.Event) ([]event.
 		}
 		out = append(out, events(l.Type, event.Updated, ids)...)
 	}
-	if len(k.upstream(e.DocType)) > 0 {
-		if err := snapshot.Move(ctx, tx, e, all); err != nil {
-			return nil, err
-		}
+	if !k.Linked(e.DocType) {
+		return nil, nil
+	}
+	if err := snapshot.Move(ctx, tx, e, all); err != nil {
+		return nil, err
 	}
 	// Links that led nowhere lead to the new name.
-	return out, k.Restored(ctx, tx, e)
+	return out, clearMarks(ctx, tx, e)
 }
 
 // delete does what each link's onDelete says; rows that are deleted go first, so that no

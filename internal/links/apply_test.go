@@ -73,10 +73,7 @@ func TestDelete(t *testing.T) {
 	w.sql(`update memo set customer = 'West' where id = 'b'`)
 	w.sql(`delete from rating`)
 	same(t, "dangling", w.dangling(), "Deal "+id(2)+" item → Item Pump")
-	w.tx(func(tx pgx.Tx) error {
-		_, err := w.keeper.Apply(t.Context(), tx, event.Event{DocType: "Item", Name: "Pump", Kind: event.Created, Source: event.Webhook})
-		return err
-	})
+	w.append(seen(event.Webhook, event.Created, "Item", "Pump", "2026-11-24 10:00:01.000000"))
 	same(t, "dangling", w.dangling())
 }
 

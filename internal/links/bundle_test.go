@@ -89,7 +89,7 @@ func newWorld(tb testing.TB) *world {
 	}
 	w.sql(tables)
 	w.keeper = links.New(w.reg, nil)
-	w.log = event.NewLog(event.LogConfig{Pool: w.db.Pool(), Upkeep: w.keeper.Apply})
+	w.log = event.NewLog(event.LogConfig{Pool: w.db.Pool(), Upkeep: w.keeper.Apply, Restored: w.keeper.Restored, Linked: w.keeper.Linked})
 	return w
 }
 

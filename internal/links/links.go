@@ -50,9 +50,8 @@ func (k *Keeper) NeedsMergeCheck(doctype string) bool {
 //   - DELETED: by onDelete. NULL: the link is null. CASCADE: the row is deleted, with the
 //     local rows that its foreign keys delete. KEEP and RESTRICT, and what the database
 //     refuses: the row stays, marked dangling.
-//   - CREATED: the links to the name are not dangling any more.
 //
-// Others change nothing. To do it twice changes nothing more.
+// Others change nothing, see [Keeper.Restored]. To do it twice changes nothing more.
 func (k *Keeper) Apply(ctx context.Context, tx pgx.Tx, e event.Event) ([]event.Event, error) {
 	if e.Source == event.Local {
 		return nil, nil
@@ -64,8 +63,6 @@ func (k *Keeper) Apply(ctx context.Context, tx pgx.Tx, e event.Event) ([]event.E
 		out, err = k.rename(ctx, tx, e)
 	case event.Deleted:
 		out, err = k.delete(ctx, tx, e)
-	case event.Created:
-		err = k.Restored(ctx, tx, e)
 	default:
 	}
 	if err != nil {
@@ -74,16 +71,8 @@ func (k *Keeper) Apply(ctx context.Context, tx pgx.Tx, e event.Event) ([]event.E
 	return out, nil
 }
 
-// Restored takes the mark from links to a document that is there (again).
-func (k *Keeper) Restored(ctx context.Context, tx pgx.Tx, e event.Event) error {
-	if len(k.upstream(e.DocType)) == 0 {
-		return nil
-	}
-	if _, err := tx.Exec(ctx, `delete from link_dangling where doctype = $1 and name = $2`, e.DocType, e.Name); err != nil {
-		return fmt.Errorf("clear dangling links: %w", err)
-	}
-	return nil
-}
+// Linked tells whether local rows link to the documents of a DocType.
+func (k *Keeper) Linked(doctype string) bool { return len(k.upstream(doctype)) > 0 }
 
 // upstream are the local fields that link to an upstream DocType.
 func (k *Keeper) upstream(key string) []doctype.LocalLink {
