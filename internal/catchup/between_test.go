@@ -53,6 +53,47 @@ func names(q frappe.ListQuery) bool {
 	return q.DocType == "Customer" && slices.ContainsFunc(q.Filters, func(f frappe.Filter) bool { return f.Op == frappe.OpIn })
 }
 
+// A document is renamed and changed after the round has read the Comments of renames: its
+// new name comes before the news of it all the same, and news alone costs one call more.
+func TestRenamedDuringTheRound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.erp.Insert("Customer", "Before")
+	w.round()
+	w.erp.Save("Customer", "Before")
+	same(t, "known", w.round(), "UPDATED Customer Before")
+	w.interrupt(once(changes, func() {
+		w.erp.Rename("Customer", "Before", "After")
+		w.erp.Save("Customer", "After")
+	}))
+	same(t, "renamed", w.round(), "RENAMED Customer After was Before", "UPDATED Customer After")
+	before := w.erp.Lists("Comment")
+	same(t, "again", w.round())
+	quiet := w.erp.Lists("Comment") - before
+	w.erp.Save("Customer", "After")
+	before = w.erp.Lists("Comment")
+	same(t, "news", w.round(), "UPDATED Customer After")
+	if n := w.erp.Lists("Comment") - before; n != quiet+1 {
+		t.Errorf("Comments were listed %d times with news, %d times without", n, quiet)
+	}
+	w.erp.Deny("Comment", apierror.Forbidden)
+	w.erp.Save("Customer", "After")
+	same(t, "without Comments", w.round(), "UPDATED Customer After")
+}
+
+// A document is renamed after the round has read all rows, before it looks what is gone: it
+// has another name, and is not deleted.
+func TestRenamedBeforeTheSweep(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.round()
+	w.erp.Insert("Customer", "Before")
+	orders := func(q frappe.ListQuery) bool { return q.DocType == "Sales Order" } // after customers
+	w.interrupt(once(orders, func() { w.erp.Rename("Customer", "Before", "After") }))
+	same(t, "a round", w.round(), "CREATED Customer Before", "RENAMED Customer After was Before")
+	same(t, "again", w.round())
+}
+
 // A document gets another name after the Comments were read and before the changes are.
 func TestRenameWithinARound(t *testing.T) {
 	t.Parallel()
@@ -253,6 +294,43 @@ func TestRenameBeforeTheComments(t *testing.T) {
 	same(t, "the first round", w.round(), "RENAMED Customer B was Grant")
 	w.erp.Pass(11 * time.Minute)
 	same(t, "later", w.round())
+}
+
+// A document gets a second name between the reading of the first one's Comment and the look
+// whether it is true.
+func TestRenamedWhileItIsLookedAt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.erp.Insert("Customer", "Grant")
+	w.round()
+	w.erp.Rename("Customer", "Grant", "B")
+	w.interrupt(once(names, func() { w.erp.Rename("Customer", "B", "C") }))
+	same(t, "the round", w.round(), "RENAMED Customer B was Grant", "RENAMED Customer C was B")
+	same(t, "again", w.round())
+	w.erp.Pass(11 * time.Minute)
+	same(t, "later", w.round())
+}
+
+// What changed after its deletion was made anew.
+func TestMadeAnew(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.erp.Insert("Customer", "Grant")
+	w.erp.Insert("Sales Order", "SO-1")
+	w.round()
+	w.erp.Delete("Customer", "Grant", "x")
+	same(t, "deleted", w.round(), "DELETED Customer Grant")
+	w.erp.Insert("Customer", "Grant")
+	w.erp.Save("Customer", "Grant")
+	same(t, "made anew, and changed", w.round(), "CREATED Customer Grant")
+	w.erp.Pass(11 * time.Minute)
+	w.erp.Vanish("Customer", "Grant")
+	same(t, "gone", w.round(), "DELETED Customer Grant")
+
+	// It was read right before it was deleted.
+	w.erp.Save("Sales Order", "SO-1")
+	w.hook(event.Deleted, "Sales Order", "SO-1", w.stamp())
+	same(t, "old news", w.round(), "UPDATED Sales Order SO-1")
 }
 
 // The survivor of a merge gets another name between two looks at what became of it.

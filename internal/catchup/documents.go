@@ -21,6 +21,7 @@ func (c *Catchup) documents(ctx context.Context, m moment, w Watched) error {
 			}
 			events = append(events, e)
 		}
+		events = c.loggable(ctx, events)
 		// A rename may have come since its Comments were read, and of some DocTypes it changes
 		// modified: whoever knows the document is to hear of its new name before news of it.
 		if err := c.renamedMeanwhile(ctx, m, w.DocType, events); err != nil {
@@ -131,16 +132,21 @@ func (c *Catchup) single(ctx context.Context, m moment, w Watched) error {
 	return c.store(ctx, p)
 }
 
-// log appends events; none is fine. What the log can't hold (a name with a NUL byte, that
-// only SQL can have written) is left out, or nothing after it would ever be logged.
-func (c *Catchup) log(ctx context.Context, events []event.Event) error {
-	events = slices.DeleteFunc(events, func(e event.Event) bool {
+// loggable leaves out what the log can't hold (a name with a NUL byte, that only SQL can
+// have written), or nothing after it would ever be logged.
+func (c *Catchup) loggable(ctx context.Context, events []event.Event) []event.Event {
+	return slices.DeleteFunc(events, func(e event.Event) bool {
 		err := event.Check(e)
 		if err != nil {
 			c.cfg.Logger.ErrorContext(ctx, "catch-up leaves out a change that can't be logged", "doctype", e.DocType, "error", err)
 		}
 		return err != nil
 	})
+}
+
+// log appends events; none is fine.
+func (c *Catchup) log(ctx context.Context, events []event.Event) error {
+	events = c.loggable(ctx, events)
 	if len(events) == 0 {
 		return nil
 	}

@@ -18,7 +18,8 @@ func (c *Catchup) deletions(ctx context.Context, m moment) error {
 	return c.walk(ctx, m, deletions, trail.DeletionWalk(c.doctypes()), "", func(rows []trail.Row) error {
 		byDocType := map[string][]trail.Deletion{}
 		for _, row := range rows {
-			if d, ok := trail.DeletionOf(row); ok {
+			// What the log can't hold was never in it.
+			if d, ok := trail.DeletionOf(row); ok && event.Check(gone(d)) == nil {
 				byDocType[d.DocType] = append(byDocType[d.DocType], d)
 			}
 		}
@@ -31,13 +32,13 @@ func (c *Catchup) deletions(ctx context.Context, m moment) error {
 	})
 }
 
-func (c *Catchup) deleted(ctx context.Context, doctype string, gone []trail.Deletion) error {
-	merged, err := c.merges(ctx, doctype, gone)
+func (c *Catchup) deleted(ctx context.Context, doctype string, told []trail.Deletion) error {
+	merged, err := c.merges(ctx, doctype, told)
 	if err != nil {
 		return err
 	}
-	names := make([]string, 0, len(gone))
-	for _, d := range gone {
+	names := make([]string, 0, len(told))
+	for _, d := range told {
 		names = append(names, d.Name)
 	}
 	present, err := c.site.Present(ctx, doctype, names)
@@ -49,11 +50,11 @@ func (c *Catchup) deleted(ctx context.Context, doctype string, gone []trail.Dele
 		return err
 	}
 	var events []event.Event
-	for _, d := range gone {
+	for _, d := range told {
 		if r, ok := merged[d.Name]; ok {
 			events = append(events, renamed(r))
 		} else if _, again := present[d.Name]; !again && taken[d.Name] <= d.Creation {
-			events = append(events, event.Event{DocType: doctype, Name: d.Name, Kind: event.Deleted, Source: event.Catchup})
+			events = append(events, gone(d))
 		}
 	}
 	return c.log(ctx, events)
@@ -62,8 +63,8 @@ func (c *Catchup) deleted(ctx context.Context, doctype string, gone []trail.Dele
 // merges gives those of the deletions that were merges. An account that may not read
 // Comments can't tell them: they are deletions then, as they are without an account, and
 // Status says that Comment can't be read.
-func (c *Catchup) merges(ctx context.Context, doctype string, gone []trail.Deletion) (map[string]trail.Rename, error) {
-	merged, err := c.site.Merges(ctx, doctype, gone)
+func (c *Catchup) merges(ctx context.Context, doctype string, told []trail.Deletion) (map[string]trail.Rename, error) {
+	merged, err := c.site.Merges(ctx, doctype, told)
 	if trail.Unreadable(err) {
 		return map[string]trail.Rename{}, nil
 	}
@@ -132,6 +133,10 @@ func (c *Catchup) believe(ctx context.Context, claims []trail.Rename) ([]trail.R
 	}
 	slices.SortStableFunc(believed, func(a, b trail.Rename) int { return cmp.Compare(a.Creation, b.Creation) })
 	return believed, nil
+}
+
+func gone(d trail.Deletion) event.Event {
+	return event.Event{DocType: d.DocType, Name: d.Name, Kind: event.Deleted, Source: event.Catchup}
 }
 
 func renamed(r trail.Rename) event.Event {

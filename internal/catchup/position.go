@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -45,13 +46,14 @@ func (c *Catchup) load(ctx context.Context, kind, doctype string) (p position, o
 }
 
 // store keeps a position. It is called after the events up to it are in the log, so that
-// one that is lost costs a second reading and never an event.
+// one that is lost costs a second reading and never an event. A NUL byte, that Postgres
+// can't hold, is left out of the name.
 func (c *Catchup) store(ctx context.Context, p position) error {
 	_, err := c.cfg.Pool.Exec(ctx,
 		`insert into event_poll (kind, doctype, position, name, floor, since, read_at) values ($1, $2, $3, $4, $5, $6, $7)
 		 on conflict (kind, doctype) do update set position = excluded.position, name = excluded.name,
 		   floor = excluded.floor, since = excluded.since, read_at = excluded.read_at`,
-		p.kind, p.doctype, p.Time, p.Name, p.floor, p.since, p.readAt)
+		p.kind, p.doctype, p.Time, strings.ReplaceAll(p.Name, "\x00", ""), p.floor, p.since, p.readAt)
 	if err != nil {
 		return fmt.Errorf("keep the position of %s: %w", p.doctype, err)
 	}
