@@ -53,6 +53,13 @@ func (c *Catchup) unmoved(ctx context.Context, doctype string, events []event.Ev
 	return slices.DeleteFunc(events, func(e event.Event) bool { return known[e.Name] == e.Modified }), nil
 }
 
+// followed gives, of each of the names that a document gave up for another, when it last did,
+// as the log has it.
+func (c *Catchup) followed(ctx context.Context, doctype string, names []string) (map[string]string, error) {
+	return c.pairs(ctx, `select previous, max(modified) from event_log
+		where doctype = $1 and previous = any($2) and kind = 'RENAMED' group by previous`, doctype, names)
+}
+
 // submitted tells which of the names have a SUBMITTED in the log.
 func (c *Catchup) submitted(ctx context.Context, doctype string, names []string) (map[string]string, error) {
 	return c.pairs(ctx, `select distinct name, '' from event_log

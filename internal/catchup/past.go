@@ -33,7 +33,7 @@ func (c *Catchup) deletions(ctx context.Context, m moment) error {
 }
 
 func (c *Catchup) deleted(ctx context.Context, doctype string, told []trail.Deletion) error {
-	merged, err := c.merges(ctx, doctype, told)
+	was, err := c.endings(ctx, doctype, told)
 	if err != nil {
 		return err
 	}
@@ -51,27 +51,58 @@ func (c *Catchup) deleted(ctx context.Context, doctype string, told []trail.Dele
 	}
 	var events []event.Event
 	for _, d := range told {
-		if r, ok := merged[d.Name]; ok {
+		if r, ok := was.merged[d.Name]; ok {
 			events = append(events, renamed(r))
 		} else if _, again := present[d.Name]; !again && taken[d.Name] <= d.Creation {
-			events = append(events, gone(d))
+			e := gone(d)
+			e.Vanished = was.doubted[d.Name]
+			events = append(events, e)
 		}
 	}
 	return c.log(ctx, events)
 }
 
-// merges gives those of the deletions that were merges. An account that may not read
-// Comments can't tell them: they are deletions then, as they are without an account, and
-// Status says that Comment can't be read.
-func (c *Catchup) merges(ctx context.Context, doctype string, told []trail.Deletion) (map[string]trail.Rename, error) {
-	merged, err := c.site.Merges(ctx, doctype, told)
+// endings is what became of documents that are told to be deleted, by name.
+type endings struct {
+	merged map[string]trail.Rename
+	// doubted are those of which it is not sure that local rows link to the document that was
+	// deleted: a Comment says that the one before it went on under another name, and the log
+	// has not moved the links.
+	doubted map[string]bool
+}
+
+// endings tells what deletions were. An account that may not read Comments can't tell:
+// they are deletions then, as they are without an account, and Status says that Comment
+// can't be read.
+func (c *Catchup) endings(ctx context.Context, doctype string, told []trail.Deletion) (endings, error) {
+	out := endings{map[string]trail.Rename{}, map[string]bool{}}
+	p, ok, err := c.load(ctx, comments, "")
+	if err != nil {
+		return out, err
+	}
+	since := p.Time
+	if ok && since == "" { // there was none when they were first read
+		since = trail.Earliest
+	}
+	merged, earlier, err := c.site.Merges(ctx, doctype, told, since)
 	if trail.Unreadable(err) {
-		return map[string]trail.Rename{}, nil
+		return out, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("merges of %s: %w", doctype, err)
+		return out, fmt.Errorf("merges of %s: %w", doctype, err)
 	}
-	return merged, nil
+	out.merged = merged
+	if len(earlier) == 0 {
+		return out, nil
+	}
+	followed, err := c.followed(ctx, doctype, slices.Collect(maps.Keys(earlier)))
+	if err != nil {
+		return out, err
+	}
+	for name, r := range earlier {
+		out.doubted[name] = followed[name] < r.Creation
+	}
+	return out, nil
 }
 
 // renames reads the Comments of renames and merges, and logs those that are believed.

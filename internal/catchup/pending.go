@@ -62,13 +62,13 @@ func (c *Catchup) settleAll(ctx context.Context, doctype string, waiting []event
 			gone = append(gone, d)
 		}
 	}
-	merged, err := c.merges(ctx, doctype, gone)
+	was, err := c.endings(ctx, doctype, gone)
 	if err != nil {
 		return err
 	}
 	var failed []error
 	for _, e := range waiting {
-		if err := c.settleOne(ctx, e, merged, present); err != nil {
+		if err := c.settleOne(ctx, e, was, present); err != nil {
 			failed = append(failed, err)
 		}
 	}
@@ -76,10 +76,11 @@ func (c *Catchup) settleAll(ctx context.Context, doctype string, waiting []event
 }
 
 // settleOne settles a deletion. present has the creation of those whose name is in use.
-func (c *Catchup) settleOne(ctx context.Context, e event.Event, merged map[string]trail.Rename, present map[string]string) error {
+func (c *Catchup) settleOne(ctx context.Context, e event.Event, was endings, present map[string]string) error {
 	as := e
+	as.Vanished = was.doubted[e.Name]
 	born, there := present[e.Name]
-	switch r, ok := merged[e.Name]; {
+	switch r, ok := was.merged[e.Name]; {
 	case ok:
 		as = renamed(r)
 	case there && born <= e.Modified:

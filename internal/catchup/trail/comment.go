@@ -125,7 +125,7 @@ func (s Site) claims(ctx context.Context, doctype string, filters ...frappe.Filt
 // has none.
 func (s Site) RenamesOf(ctx context.Context, doctype, name string) ([]Rename, error) {
 	read := func() ([]Rename, error) { return s.chain(ctx, doctype, name) }
-	believed, err := s.believed(ctx, read, func(r Rename) bool { return r.Old == name })
+	_, believed, err := s.believed(ctx, read, func(r Rename) bool { return r.Old == name })
 	if err != nil {
 		return nil, err
 	}

@@ -82,21 +82,19 @@ func (s Site) verify(ctx context.Context, doctype string, claims []Rename) ([]Re
 	return out, nil
 }
 
-// believed reads claims and gives those that are believed. It looks a second time where one
+// believed reads claims, and gives all and those that are believed. It looks a second time where one
 // that is wanted is not: the document may have got yet another name between the reading and
 // the look at the site.
-func (s Site) believed(ctx context.Context, read func() ([]Rename, error), wanted func(Rename) bool) ([]Rename, error) {
+func (s Site) believed(ctx context.Context, read func() ([]Rename, error), wanted func(Rename) bool) (claims, believed []Rename, err error) {
 	for again := false; ; again = true {
-		claims, err := read()
-		if err != nil {
-			return nil, err
+		if claims, err = read(); err != nil {
+			return nil, nil, err
 		}
-		believed, err := s.Verify(ctx, claims)
-		if err != nil {
-			return nil, err
+		if believed, err = s.Verify(ctx, claims); err != nil {
+			return nil, nil, err
 		}
 		if again || !slices.ContainsFunc(claims, func(r Rename) bool { return wanted(r) && !slices.Contains(believed, r) }) {
-			return believed, nil
+			return claims, believed, nil
 		}
 	}
 }
@@ -129,33 +127,45 @@ func merged(c Rename, d Deletion) bool {
 // Merges gives those of the deletions of a DocType that were merges, by the name that was
 // deleted. Comments must be read after the deletions were: the Comment is there as soon as
 // the deletion is.
-func (s Site) Merges(ctx context.Context, doctype string, deletions []Deletion) (map[string]Rename, error) {
+//
+// earlier are, by that name too, claims from before the deletion that were made since a time
+// ("" for the last minutes before it), other than merges: if they are true, the name was
+// another document's then.
+func (s Site) Merges(ctx context.Context, doctype string, deletions []Deletion, since string) (merges, earlier map[string]Rename, err error) {
+	merges, earlier = map[string]Rename{}, map[string]Rename{}
 	if len(deletions) == 0 {
-		return map[string]Rename{}, nil
+		return merges, earlier, nil
 	}
 	first := deletions[0].Creation
 	for _, d := range deletions {
 		first = min(first, d.Creation)
 	}
+	if since != "" {
+		first = min(first, since)
+	}
+	first = Shift(first, -sameAct)
 	// Up to now: the survivor may have been renamed since.
 	read := func() ([]Rename, error) {
-		return s.claims(ctx, doctype, frappe.Filter{Field: "creation", Op: frappe.OpGte, Value: Shift(first, -sameAct)})
+		return s.claims(ctx, doctype, frappe.Filter{Field: "creation", Op: frappe.OpGte, Value: first})
 	}
-	believed, err := s.believed(ctx, read, func(r Rename) bool {
+	claims, believed, err := s.believed(ctx, read, func(r Rename) bool {
 		return slices.ContainsFunc(deletions, func(d Deletion) bool { return merged(r, d) })
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	out := map[string]Rename{}
-	for _, r := range believed {
-		for _, d := range deletions {
-			if merged(r, d) {
-				out[d.Name] = r
+	for _, d := range deletions {
+		for _, r := range claims {
+			switch {
+			case r.Old != d.Name:
+			case merged(r, d) && slices.Contains(believed, r):
+				merges[d.Name] = r
+			case r.Creation <= d.Creation:
+				earlier[d.Name] = r
 			}
 		}
 	}
-	return out, nil
+	return merges, earlier, nil
 }
 
 // Shift moves a time in Layout.

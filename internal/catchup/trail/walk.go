@@ -15,6 +15,9 @@ import (
 // order of times.
 const Layout = event.ModifiedLayout
 
+// Earliest is a time before all others, which a database of ERPNext can still hold.
+const Earliest = "1900-01-01 00:00:00.000000"
+
 // Stamp brings a time as Frappe writes it into Layout.
 func Stamp(text string) (string, error) {
 	stamp, err := event.NormalModified(text)
