@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(serveVariable) != "" {
 		os.Exit(serveUntilStopped())
 	}
+	if address := os.Getenv(clientsOf); address != "" {
+		os.Exit(holdSubscriptions(address))
+	}
 	code := postgrestest.Main(m)
 	http.DefaultClient.CloseIdleConnections()
 	if err := goleak.Find(); err != nil {

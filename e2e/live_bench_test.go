@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +23,7 @@ import (
 	"github.com/coder/websocket"
 
 	"erpgraph/internal/app"
+	"erpgraph/internal/benchtest"
 	"erpgraph/internal/simulator"
 )
 
@@ -152,9 +152,9 @@ func BenchmarkLiveFanOut(b *testing.B) {
 	one := cpuOfEvents(b, x, name, alone, 50)
 	alone.stop(b)
 
-	memory := residentOf(b)
+	memory := benchtest.Resident(b)
 	all := holdClients(b, x, benchSubscribers)
-	memory = residentOf(b) - memory
+	memory = benchtest.Resident(b) - memory
 	goroutines := runtime.NumGoroutine()
 	b.ResetTimer()
 	events := cpuOfEvents(b, x, name, all, b.N)
@@ -186,23 +186,6 @@ func cpuTime(b *testing.B) float64 {
 	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
 }
 
-// residentOf is the memory of this process once all that can be given back is.
-func residentOf(b *testing.B) float64 {
-	b.Helper()
-	for range 3 { // stacks shrink by half each time
-		debug.FreeOSMemory()
-	}
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		b.Fatalf("the memory of a process is known on Linux only: %v", err)
-	}
-	pages, err := strconv.ParseFloat(strings.Fields(string(text))[1], 64)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return pages * float64(os.Getpagesize())
-}
-
 // clientProcess is another process that holds subscriptions.
 type clientProcess struct {
 	count int
@@ -221,7 +204,7 @@ const (
 func holdClients(b *testing.B, x *bundle, count int) *clientProcess {
 	b.Helper()
 	before := x.log.count(`"msg":"subscribed"`)
-	p := &clientProcess{count: count, cmd: exec.CommandContext(b.Context(), os.Args[0], "-test.run=^TestClientsOfBenchmarks$")}
+	p := &clientProcess{count: count, cmd: exec.CommandContext(b.Context(), os.Args[0])}
 	p.cmd.Env = append(os.Environ(), clientsOf+"="+x.url, clientsCount+"="+strconv.Itoa(count))
 	p.cmd.Stderr = os.Stderr
 	in, err := p.cmd.StdinPipe()
@@ -266,20 +249,17 @@ func (p *clientProcess) stop(b *testing.B) {
 	}
 }
 
-// TestClientsOfBenchmarks is the process of clients; else it does nothing.
-func TestClientsOfBenchmarks(t *testing.T) { //nolint:paralleltest // it is alone in its process
-	address := os.Getenv(clientsOf)
-	if address == "" {
-		return
-	}
+// holdSubscriptions is the process of clients, until its input ends. It gives the exit code.
+func holdSubscriptions(address string) int {
+	say := func(line string) { _, _ = io.WriteString(os.Stdout, line+"\n") }
 	count, err := strconv.Atoi(os.Getenv(clientsCount))
 	if err != nil {
-		t.Fatal(err)
+		say("failed: " + err.Error())
+		return 1
 	}
-	ctx, leave := context.WithCancel(t.Context())
+	ctx, leave := context.WithCancel(context.Background())
 	var clients sync.WaitGroup
 	var got atomic.Int64
-	say := func(line string) { _, _ = io.WriteString(os.Stdout, line+"\n") }
 	for range count {
 		conn, err := subscribed(ctx, address, sales)
 		if err != nil {
@@ -304,6 +284,7 @@ func TestClientsOfBenchmarks(t *testing.T) { //nolint:paralleltest // it is alon
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	leave()
 	clients.Wait()
+	return 0
 }
 
 // BenchmarkLiveLocalWrite compares the change of a row of the custom app with the same change

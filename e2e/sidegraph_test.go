@@ -43,6 +43,12 @@ func sideGraph(tb testing.TB, siteURL, doctypes string) *app.Graph {
 	if _, err := schemagen.Pull(tb.Context(), dir, site); err != nil {
 		tb.Fatal(err)
 	}
+	return graphOf(tb, dir)
+}
+
+// graphOf generates the graph of a schema folder, without Go code.
+func graphOf(tb testing.TB, dir string) *app.Graph {
+	tb.Helper()
 	registry, _, err := schemagen.GenerateSDL(dir)
 	if err != nil {
 		tb.Fatal(err)

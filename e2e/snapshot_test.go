@@ -12,12 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/99designs/gqlgen/graphql"
-
 	"erpgraph/internal/app"
-	"erpgraph/internal/engine"
-	"erpgraph/internal/schemagen"
-	"erpgraph/schema"
 )
 
 // linkSnapshot is the answer's.
@@ -168,17 +163,7 @@ type OpenContract implements Node @table(name: "service_contract") @access(publi
   item: Item! @link(snapshot: true)
 }
 `)
-	registry, _, err := schemagen.GenerateSDL(dir)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	parsed, err := schema.ParseFS(os.DirFS(dir))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return &app.Graph{Registry: registry, Executable: func(e *engine.Engine, _ app.Options) (graphql.ExecutableSchema, error) {
-		return &sideSchema{engine: e, parsed: parsed}, nil
-	}}
+	return graphOf(tb, dir)
 }
 
 func place(tb testing.TB, name, text string) {

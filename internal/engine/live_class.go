@@ -134,14 +134,30 @@ func (c *class) attach(ctx context.Context, m *member) error {
 	return nil
 }
 
+// everyone are the members now.
+func (c *class) everyone() []*member {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.members)
+}
+
+// follow has the members go on with what they named and knew, under its new names.
+func (c *class) follow(renames []event.Event, known shownBefore) {
+	if len(renames) == 0 {
+		return
+	}
+	for _, m := range c.everyone() {
+		for _, e := range renames {
+			m.follow(c, e, known)
+		}
+	}
+}
+
 // speaker gives a member whose credential is that of the class. Those that have been
 // handed another meanwhile go to the class of that one.
 func (c *class) speaker() *member {
-	c.mu.Lock()
-	all := slices.Clone(c.members)
-	c.mu.Unlock()
 	var out *member
-	for _, m := range all {
+	for _, m := range c.everyone() {
 		cred, err := c.live.engine.cfg.Credential(m.ctx)
 		switch {
 		case m.gone():
@@ -209,10 +225,7 @@ func (c *class) execution(ctx context.Context) (*execution, error) {
 
 // send gives a result to the members that it is for.
 func (c *class) send(r *liveResult, to func(*member) bool) {
-	c.mu.Lock()
-	all := slices.Clone(c.members)
-	c.mu.Unlock()
-	for _, m := range all {
+	for _, m := range c.everyone() {
 		if to(m) {
 			m.push(r)
 		}

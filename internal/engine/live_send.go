@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"erpgraph/internal/event"
 )
@@ -22,14 +21,8 @@ func (r *changeReader) send(ctx context.Context, c *class, w window, renames []e
 	if err := r.remember(ctx, c, seen, w.changes[0].Seq); err != nil {
 		return err
 	}
-	c.mu.Lock()
-	members := slices.Clone(c.members)
-	c.mu.Unlock()
-	for _, e := range renames {
-		for _, m := range members {
-			m.follow(c, e, known)
-		}
-	}
+	c.follow(renames, known)
+	members := c.everyone()
 	told := map[docKey]bool{} // old names whose end comes with the new name
 	for i, e := range w.changes {
 		if from := (docKey{e.DocType, e.Previous}); w.results[i] != nil && e.Kind == event.Renamed && w.rows[from] == nil {
@@ -103,7 +96,7 @@ func (r *changeReader) of(c *class, m *member, w window, i int, now showing, kno
 	return w.results[i]
 }
 
-// follow has the members go on with what they named, where nothing of it is sent.
+// follow is for windows of which nothing is sent but that tell of new names.
 func (r *changeReader) follow(ctx context.Context, c *class, renames []event.Event) error {
 	if len(renames) == 0 {
 		return nil
@@ -112,14 +105,7 @@ func (r *changeReader) follow(ctx context.Context, c *class, renames []event.Eve
 	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	members := slices.Clone(c.members)
-	c.mu.Unlock()
-	for _, e := range renames {
-		for _, m := range members {
-			m.follow(c, e, known)
-		}
-	}
+	c.follow(renames, known)
 	return nil
 }
 

@@ -14,13 +14,11 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"runtime/debug"
-	"strconv"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"erpgraph/internal/benchtest"
 	"erpgraph/internal/httpapi"
 )
 
@@ -68,20 +66,10 @@ func BenchmarkIdleSockets(b *testing.B) {
 // it is heap and stacks.
 func resident(b *testing.B) (rss, heap, stack float64) {
 	b.Helper()
-	for range 3 { // stacks shrink by half each time
-		debug.FreeOSMemory()
-	}
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		b.Fatalf("the memory of a process is known on Linux only: %v", err)
-	}
-	pages, err := strconv.ParseFloat(strings.Fields(string(text))[1], 64)
-	if err != nil {
-		b.Fatal(err)
-	}
+	rss = benchtest.Resident(b)
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return pages * float64(os.Getpagesize()), float64(m.HeapAlloc), float64(m.StackInuse)
+	return rss, float64(m.HeapAlloc), float64(m.StackInuse)
 }
 
 // clientAddress tells a process that it is the clients, and of which server.
