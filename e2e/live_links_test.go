@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -117,6 +118,39 @@ func TestLinksDangle(t *testing.T) {
 	}
 	equal(t, "the link", b.column(t, "service_contract", "item", south), item)
 	equal(t, "another row", b.column(t, "service_contract", "item", kept), "ITEM-00010")
+}
+
+// With the document that rows are read through nobody sees them any more. Who may know of the
+// deletion may know that the link is left, and of no other row.
+func TestLinksOfRowsThatNobodySees(t *testing.T) {
+	t.Parallel()
+	b := setup(t, options{live: true})
+	item := b.newItem(t, "Orphan item")
+	lost, alive := b.newCustomer(t, "Orphan South", "South"), b.newCustomer(t, "Orphan alive", "South")
+	contract := b.newContract(t, map[string]any{"customer": lost})
+	other := b.newContract(t, map[string]any{"customer": alive, "item": item})
+	b.gone(t, "Item", item)
+	b.until(t, "marked", func() bool { return len(b.danglingLinks(t, sales)) > 0 })
+	b.gone(t, "Customer", lost)
+	b.until(t, "marked", func() bool { return len(b.danglingLinks(t, admin)) > 1 })
+	ofItem := danglingLink{"ServiceContract", other, "item", "Item", item}
+	ofCustomer := danglingLink{"ServiceContract", contract, "customer", "Customer", lost}
+	for who, c := range map[string]struct {
+		credential string
+		want       []danglingLink
+	}{
+		"who may read Deleted Documents": {admin, []danglingLink{ofItem, ofCustomer}},
+		"who sees customers":             {sales, []danglingLink{ofItem}},
+		"another territory":              {north, nil},
+	} {
+		got := b.danglingLinks(t, c.credential)
+		slices.SortFunc(got, func(a, b danglingLink) int { return strings.Compare(b.Field, a.Field) })
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %v, want %v", who, got, c.want)
+		}
+	}
+	got := b.query(t, admin, `query($id: ID!) { serviceContract(id: $id) { id } }`, map[string]any{"id": contract})
+	equal(t, "the row itself", got.codes(), []string{"NOT_FOUND"})
 }
 
 // What the site deletes under a link with NULL is nulled, and told as a change of the row;

@@ -27,7 +27,8 @@ const (
 )
 
 // danglingRoot lists the links of local rows that point nowhere: those of rows that the
-// caller may see by their own @access.
+// caller may see by their own @access, and of rows that nobody may see since their document is
+// gone, where ERPNext shows the caller its Deleted Document.
 func danglingRoot(x *execution, f graphql.CollectedField) (task, error) {
 	args := argumentsOf(f, x.op.Variables)
 	t := &rawTask{rootField: rootField{x, f}, empty: "[]"}
@@ -71,37 +72,68 @@ func (x *execution) dangling(ctx context.Context, key string, limit int) ([]Dang
 		}
 		last = links[len(links)-1]
 		full := len(links) == danglingWindow
-		links = slices.DeleteFunc(links, func(d Dangling) bool { return key != "" && d.DocType != key })
-		ids := map[*doctype.Type][]string{}
-		for _, d := range links {
-			if t := x.engine.registry.ByKey(d.Type); t != nil {
-				ids[t] = append(ids[t], d.ID)
-			}
+		links = slices.DeleteFunc(links, func(d Dangling) bool {
+			return key != "" && d.DocType != key || x.engine.registry.ByKey(d.Type) == nil
+		})
+		if links, err = x.mayKnow(ctx, links); err != nil {
+			return nil, err
 		}
-		for t, rows := range ids {
-			x.set.Documents(ctx, t, rows)
-		}
-		for _, d := range links {
-			t := x.engine.registry.ByKey(d.Type)
-			if t == nil {
-				continue
-			}
-			_, err := x.set.Document(t, d.ID)
-			switch code := apierror.CodeOf(err); {
-			case err == nil:
-				out = append(out, d)
-			case code != apierror.Forbidden && code != apierror.NotFound:
-				return nil, err
-			}
-			if len(out) == limit {
-				return out, nil
-			}
+		out = append(out, links...)
+		if len(out) >= limit {
+			return out[:limit], nil
 		}
 		if !full {
 			break
 		}
 	}
 	return out, nil
+}
+
+// mayKnow leaves out the links that the caller may not know of.
+func (x *execution) mayKnow(ctx context.Context, links []Dangling) ([]Dangling, error) {
+	ids := map[*doctype.Type][]string{}
+	for _, d := range links {
+		t := x.engine.registry.ByKey(d.Type)
+		ids[t] = append(ids[t], d.ID)
+	}
+	for t, rows := range ids {
+		x.set.Documents(ctx, t, rows)
+	}
+	orphans := map[string][]string{} // names, by DocType
+	sees := make([]bool, len(links))
+	for i, d := range links {
+		t := x.engine.registry.ByKey(d.Type)
+		_, err := x.set.Document(t, d.ID)
+		switch code := apierror.CodeOf(err); {
+		case err == nil:
+			sees[i] = true
+		case code == apierror.NotFound && orphan(t, d):
+			orphans[d.DocType] = append(orphans[d.DocType], d.Name)
+		case code != apierror.Forbidden && code != apierror.NotFound:
+			return nil, err
+		}
+	}
+	deleted := map[string]map[string]bool{}
+	for doctype, names := range orphans {
+		slices.Sort(names)
+		var err error
+		if deleted[doctype], err = x.set.Deleted(ctx, doctype, slices.Compact(names)); err != nil {
+			return nil, err
+		}
+	}
+	var out []Dangling
+	for i, d := range links {
+		if sees[i] || orphan(x.engine.registry.ByKey(d.Type), d) && deleted[d.DocType][d.Name] {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
+// orphan tells that the link that dangles is the one that decides who may see its row: now
+// nobody may. Who may know of the document's deletion may know that the link is left.
+func orphan(t *doctype.Type, d Dangling) bool {
+	return t.Access != nil && t.Access.Through == d.Field && len(t.Access.Chain) == 1
 }
 
 // eventCursorRoot tells where the log ends.
