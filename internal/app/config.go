@@ -21,7 +21,7 @@ type Config struct {
 	// SiteURL is where browsers find the site, which in a cluster may be another address
 	// than the one that calls go to.
 	SiteURL    string `name:"erpnext-public-url" env:"ERPNEXT_PUBLIC_URL" help:"The ERPNext site as browsers reach it, where users sign in. Default: ERPNEXT_URL."`
-	ServiceKey string `name:"erpnext-service-key" env:"ERPNEXT_SERVICE_KEY" help:"API key of a service account, key:secret. Optional: with it erpgraph asks for the site's version, and refuses users who were disabled in ERPNext."`
+	ServiceKey string `name:"erpnext-service-key" env:"ERPNEXT_SERVICE_KEY" help:"API key of a service account, key:secret. Optional: with it erpgraph finds the changes that webhooks miss, asks for the site's version, and refuses users who were disabled in ERPNext."`
 
 	ClientID     string `name:"erpnext-oauth-client-id" env:"ERPNEXT_OAUTH_CLIENT_ID" help:"OAuth Client of the site that users sign in with; erpgraph setup makes one. Optional: without it there is no sign-in, and callers bring a credential of their own."`
 	ClientSecret string `name:"erpnext-oauth-client-secret" env:"ERPNEXT_OAUTH_CLIENT_SECRET" help:"The secret of that OAuth Client."`
